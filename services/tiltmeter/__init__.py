@@ -1,0 +1,1 @@
+"""Tiltmeter: a streaming monitor for models served on Kafka."""
