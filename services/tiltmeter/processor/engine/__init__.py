@@ -1,0 +1,1 @@
+"""The engine: Faust assigns, fetches and rebalances; this package makes what a stage sees exact."""

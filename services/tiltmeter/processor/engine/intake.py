@@ -1,0 +1,63 @@
+"""The consumer as the engine sees it. `transport.Consumer` is the one implementation in production."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple, Protocol
+
+
+class Source(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+
+class Bounds(NamedTuple):
+    """Offsets that can be read: `[begin, end)`."""
+
+    begin: int
+    end: int
+
+
+class NotAssignedError(Exception):
+    """A rebalance took the partition away meanwhile."""
+
+
+class Intake(Protocol):
+    """Every method but `partition_count` concerns assigned partitions only and raises NotAssignedError
+    otherwise.
+    """
+
+    async def seek_to(self, offsets: Mapping[Source, int]) -> Mapping[Source, int]:
+        """Set positions; returns the epoch that batches fetched from there carry."""
+
+    async def bounds(self, sources: Collection[Source]) -> Mapping[Source, Bounds]:
+        """Ask the broker for the offsets it holds now."""
+
+    def hold(self, sources: Collection[Source]) -> None:
+        """Stop fetching; a batch already fetched may still come. Idempotent."""
+
+    def release(self, sources: Collection[Source]) -> None:
+        """Fetch again. Idempotent."""
+
+    def commit_through(self, source: Source, next_offset: int) -> None:
+        """Everything below `next_offset` is processed; the group learns it with the next periodic commit."""
+
+    def partition_count(self, topic: str) -> int | None:
+        """Partitions the topic has, None if it does not exist."""
+
+
+class PartitionOwner(Protocol):
+    """What the consumer tells about its assignment, in the loop of the worker."""
+
+    def on_topics(self, intake: Intake) -> None:
+        """A rebalance ended and partition counts are known, even if nothing is assigned here."""
+
+    async def on_assigned(self, intake: Intake, sources: Collection[Source], generation: int) -> None:
+        """All assigned partitions, positions undefined. May come twice for a generation."""
+
+    async def on_revoked(self) -> None:
+        """All partitions are taken away once this returns (eager rebalancing); later seeks may raise
+        NotAssignedError.
+        """

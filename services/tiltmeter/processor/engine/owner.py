@@ -1,0 +1,151 @@
+"""The engine proper: which stage works on which partition, from one rebalance to the next."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from tiltmeter.processor.engine.errors import (
+    CoPartitioningError,
+    EngineError,
+    PartitionCountError,
+    TopicMissingError,
+)
+from tiltmeter.processor.engine.fetched import Fetched
+from tiltmeter.processor.engine.intake import Intake, NotAssignedError, Source
+from tiltmeter.processor.engine.partition_task import PartitionTask
+from tiltmeter.processor.stage import Stage
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """Runs one task per stage and partition number; is told of assignments by the consumer, of batches by
+    agents.
+    """
+
+    def __init__(self, stages: Sequence[Stage], revoke_grace_seconds: float) -> None:
+        self.stages = stages
+        self.failure: BaseException | None = None
+        self.failed = asyncio.Event()
+        #: "refetches" and "deleted_records" of tasks that are gone; see `totals`.
+        self._past: Counter[str] = Counter()
+        self._grace = revoke_grace_seconds
+        self._tasks: dict[Source, PartitionTask] = {}
+        self._generation: int | None = None
+        self._counts: dict[str, int] = {}
+        self._idle_since: dict[Source, float] = {}
+
+    @property
+    def assigned(self) -> Collection[Source]:
+        """The source partitions this worker owns, restored or still being restored."""
+        return self._tasks.keys()
+
+    def totals(self) -> Mapping[str, int]:
+        """`refetches`: batches Faust lost between fetch and agent; `deleted_records`: lost to retention
+        unread.
+        """
+        totals = Counter(self._past)
+        for task in set(self._tasks.values()):
+            totals.update(refetches=task.refetches, deleted_records=task.deleted_records)
+        return totals
+
+    def next_offset(self, source: Source) -> int | None:
+        """The first offset of an owned partition not yet given to its stage, None while that is being
+        restored.
+        """
+        task = self._tasks.get(source)
+        return task.next_offset(source) if task else None
+
+    def partition_count(self, topic: str) -> int | None:
+        """Partitions of a source topic, None before the first rebalance."""
+        return self._counts.get(topic)
+
+    def fail(self, error: BaseException) -> None:
+        """Stop the worker for this reason; the first one is kept."""
+        if self.failure is None:
+            self.failure = error
+            self.failed.set()
+
+    def on_topics(self, intake: Intake) -> None:
+        try:
+            self._check_topics(intake)
+        except EngineError as error:
+            self.fail(error)
+
+    async def on_assigned(self, intake: Intake, sources: Collection[Source], generation: int) -> None:
+        intake.hold(sources)
+        if generation == self._generation:
+            for task in set(self._tasks.values()):
+                task.release()
+            return
+        await self.on_revoked()
+        if self.failure is not None:
+            return
+        self._generation = generation
+        owned = set(sources)
+        for stage in self.stages:
+            for partition in sorted({s.partition for s in owned if s.topic in stage.topics}):
+                missing = [t for t in stage.topics if Source(t, partition) not in owned]
+                if missing:
+                    self.fail(CoPartitioningError(type(stage).__name__, partition, missing))
+                    return
+                task = PartitionTask(stage, partition, generation, intake, self.fail)
+                self._tasks.update(dict.fromkeys(task.sources, task))
+
+    async def on_revoked(self) -> None:
+        """Idempotent; returns when every stage has let go."""
+        tasks, self._tasks = set(self._tasks.values()), {}
+        self._generation = None
+        self._idle_since.clear()
+        await asyncio.gather(*(task.close(self._grace) for task in tasks))
+        for task in tasks:
+            self._past.update(refetches=task.refetches, deleted_records=task.deleted_records)
+
+    async def offer(self, fetched: Fetched) -> None:
+        task = self._tasks.get(Source(fetched.topic, fetched.partition))
+        if task is not None:
+            try:
+                await task.offer(fetched)
+            except NotAssignedError:
+                logger.info("%s[%d]: revoked while seeking", fetched.topic, fetched.partition)
+
+    async def watch_idle(self, intake: Intake, interval_seconds: float) -> None:
+        """Tell stages, every interval, of sources at the end of their log. Runs until cancelled.
+
+        The end is asked of the broker each time: a consumer's own high watermark is as old as its last fetch,
+        and calling a partition idle because the broker cannot be reached would close panes early.
+        """
+        while True:
+            await asyncio.sleep(interval_seconds)
+            resting = {s: t for t in set(self._tasks.values()) for s in t.idle_candidates}
+            asked_at = time.monotonic()
+            try:
+                bounds = await intake.bounds(resting.keys()) if resting else {}
+            except NotAssignedError:
+                continue
+            at_end = {
+                source
+                for source, task in resting.items()
+                if source in task.idle_candidates and task.next_offset(source) == bounds[source].end
+            }
+            self._idle_since = {s: self._idle_since.get(s, asked_at) for s in at_end}
+            for source, since in self._idle_since.items():
+                resting[source].report_idle(source, int((asked_at - since) * 1000))
+
+    def _check_topics(self, intake: Intake) -> None:
+        for stage in self.stages:
+            counts: dict[str, int] = {}
+            for topic in stage.topics:
+                count = intake.partition_count(topic)
+                if count is None:
+                    raise TopicMissingError(topic)
+                counts[topic] = count
+            if len(set(counts.values())) > 1:
+                raise PartitionCountError(counts)
+            for topic, count in counts.items():
+                if self._counts.setdefault(topic, count) != count:
+                    raise PartitionCountError({f"{topic} before": self._counts[topic], f"{topic} now": count})
