@@ -124,7 +124,7 @@ class Consumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        self._owner.on_topics(self)
+        await self._owner.on_topics(self)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
@@ -155,8 +155,8 @@ class Consumer(driver.Consumer):
     def commit_through(self, source: Source, next_offset: int) -> None:
         self._processed[source] = next_offset
 
-    def partition_count(self, topic: str) -> int | None:
-        return self.topic_partitions(topic)
+    async def partition_counts(self, topics: Collection[str]) -> Mapping[str, int]:
+        return await self._thread.partition_counts(topics)
 
 
 class Transport(driver.Transport):

@@ -61,6 +61,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         begin, end = await asyncio.gather(consumer.beginning_offsets(tps), consumer.end_offsets(tps))
         return {source: Bounds(begin[tp], end[tp]) for source, tp in zip(sources, tps, strict=True)}
 
+    async def partition_counts(self, topics: Collection[str]) -> Mapping[str, int]:
+        """Partitions of those of the topics that exist."""
+        return cast(Mapping[str, int], await self.call_thread(self._partition_counts, topics))
+
+    async def _partition_counts(self, topics: Collection[str]) -> Mapping[str, int]:
+        consumer = self._ensure_consumer()
+        # A static member can be given partitions before it has seen any metadata.
+        if not all(consumer.partitions_for_topic(topic) for topic in topics):
+            await consumer._client.force_metadata_update()
+        found = {topic: consumer.partitions_for_topic(topic) for topic in topics}
+        return {topic: len(partitions) for topic, partitions in found.items() if partitions}
+
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Mapping[TP, list[Any]]:
         records = await super()._fetch_records(*args, **kwargs)
         return {ensure_TP(tp): [self._stamped(Source(*tp), batch)] for tp, batch in records.items() if batch}

@@ -9,7 +9,7 @@ from faust.types import AppT, Message
 
 
 class BatchSchema(faust.Schema[Any, Any]):
-    """No codec: the value of our transport's messages is an object, decoded by the stage, column by column."""
+    """No codec: the value of our messages is an object, decoded by the stage, column by column."""
 
     def loads_key(self, app: AppT, message: Message, **kwargs: Any) -> Any:
         return message.key

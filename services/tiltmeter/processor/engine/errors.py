@@ -28,9 +28,9 @@ class LogWentBackError(EngineError):
     def __init__(self, topic: str, partition: int, expected: int, found: int) -> None:
         self.topic, self.partition, self.expected, self.found = topic, partition, expected, found
         super().__init__(
-            f"{topic}[{partition}] continues at offset {found}, but the state contains everything below {expected}: "
-            "the topic was truncated or recreated. Operator action: start over under a new topic prefix, or "
-            "restore the topic."
+            f"{topic}[{partition}] continues at offset {found}, but the state contains everything below "
+            f"{expected}: the topic was truncated or recreated. Operator action: start over under a new "
+            "topic prefix, or restore the topic."
         )
 
 

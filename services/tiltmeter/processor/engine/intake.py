@@ -25,7 +25,7 @@ class NotAssignedError(Exception):
 
 
 class Intake(Protocol):
-    """Every method but `partition_count` concerns assigned partitions only and raises NotAssignedError
+    """Every method but `partition_counts` concerns assigned partitions only and raises NotAssignedError
     otherwise.
     """
 
@@ -44,15 +44,15 @@ class Intake(Protocol):
     def commit_through(self, source: Source, next_offset: int) -> None:
         """Everything below `next_offset` is processed; the group learns it with the next periodic commit."""
 
-    def partition_count(self, topic: str) -> int | None:
-        """Partitions the topic has, None if it does not exist."""
+    async def partition_counts(self, topics: Collection[str]) -> Mapping[str, int]:
+        """Partitions of those of the topics that exist."""
 
 
 class PartitionOwner(Protocol):
     """What the consumer tells about its assignment, in the loop of the worker."""
 
-    def on_topics(self, intake: Intake) -> None:
-        """A rebalance ended and partition counts are known, even if nothing is assigned here."""
+    async def on_topics(self, intake: Intake) -> None:
+        """A rebalance ended, whatever it assigned here: topics may have come, gone or grown."""
 
     async def on_assigned(self, intake: Intake, sources: Collection[Source], generation: int) -> None:
         """All assigned partitions, positions undefined. May come twice for a generation."""

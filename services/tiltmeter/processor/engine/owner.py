@@ -70,9 +70,9 @@ class Engine:
             self.failure = error
             self.failed.set()
 
-    def on_topics(self, intake: Intake) -> None:
+    async def on_topics(self, intake: Intake) -> None:
         try:
-            self._check_topics(intake)
+            self._check_topics(await intake.partition_counts([t for s in self.stages for t in s.topics]))
         except EngineError as error:
             self.fail(error)
 
@@ -136,14 +136,13 @@ class Engine:
             for source, since in self._idle_since.items():
                 resting[source].report_idle(source, int((asked_at - since) * 1000))
 
-    def _check_topics(self, intake: Intake) -> None:
+    def _check_topics(self, existing: Mapping[str, int]) -> None:
         for stage in self.stages:
             counts: dict[str, int] = {}
             for topic in stage.topics:
-                count = intake.partition_count(topic)
-                if count is None:
+                if topic not in existing:
                     raise TopicMissingError(topic)
-                counts[topic] = count
+                counts[topic] = existing[topic]
             if len(set(counts.values())) > 1:
                 raise PartitionCountError(counts)
             for topic, count in counts.items():

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Literal
 
 from tiltmeter.processor.engine.app import EngineApp, build_app
 from tiltmeter.processor.engine.intake import Intake
@@ -51,10 +50,8 @@ async def _run(options: EngineOptions, stages: Sequence[Stage]) -> int:
         loop.create_task(_faust(app), name="faust"),
         loop.create_task(_idle_watch(app, engine, options), name="idle watch"),
     ]
-    over: list[asyncio.Task[Literal[True]]] = [
-        loop.create_task(event.wait()) for event in (asked_to_stop, engine.failed)
-    ]
-    await asyncio.wait({*running, *over}, return_when=asyncio.FIRST_COMPLETED)
+    over = [loop.create_task(_until(event)) for event in (asked_to_stop, engine.failed)]
+    await asyncio.wait([*running, *over], return_when=asyncio.FIRST_COMPLETED)
     for task in running:
         if task.done() and (error := task.exception()):
             engine.fail(error)
@@ -78,6 +75,10 @@ async def _faust(app: EngineApp) -> None:
     while not app.crashed:
         await asyncio.sleep(0.2)
     raise app.crash_reason or RuntimeError("Faust stopped without a reason")
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 async def _idle_watch(app: EngineApp, engine: Engine, options: EngineOptions) -> None:
