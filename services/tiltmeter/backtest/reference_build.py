@@ -1,0 +1,128 @@
+"""Reads held-out rows from a file and builds the reference of a model version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tiltmeter.core.reference import ReferenceProfile, Task
+from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference_column import Column, ReferenceColumnError
+
+#: Columns that describe the event and are not inputs of the model.
+SPECIAL = frozenset(
+    {
+        "prediction",
+        "label",
+        "score",
+        "prediction_id",
+        "at",
+        "timestamp",
+        "model",
+        "version",
+        "segment",
+        "weight",
+    }
+)
+
+
+class ReferenceFileError(ValueError):
+    """Held-out rows that cannot be used. The message names file and column and says what to do."""
+
+
+def reference_from_file(
+    path: Path,
+    *,
+    model: str,
+    version: str,
+    effective_from_ms: int = 0,
+    features: Sequence[str] | None = None,
+    prediction: str | None = None,
+    label: str | None = None,
+    score: str | None = None,
+    task: Literal["auto"] | Task = "auto",
+    bins: int = 256,
+) -> ReferenceProfile:
+    """The reference of the rows in a .parquet, .csv or .csv.gz file.
+
+    ``prediction``, ``label`` and ``score`` default to the columns of these names, if there are any;
+    ``features`` to all columns but those and :data:`SPECIAL`. Raises :class:`ReferenceFileError`.
+    """
+    frame = _read(path)
+    used = {
+        role: _special(path, frame, role, named)
+        for role, named in (("prediction", prediction), ("label", label), ("score", score))
+    }
+    names = list(features) if features is not None else _default_features(frame, set(used.values()))
+    if not names:
+        raise ReferenceFileError(f"{path}: no feature columns; name them with features")
+    try:
+        return build_reference(
+            {name: _column(path, frame, name) for name in names},
+            model=model,
+            version=version,
+            effective_from_ms=effective_from_ms,
+            predictions=_optional(path, frame, used["prediction"]),
+            labels=_optional(path, frame, used["label"]),
+            scores=_optional(path, frame, used["score"]),
+            task=task,
+            bins=bins,
+        )
+    except ReferenceColumnError as error:
+        column = used.get(error.column) or error.column
+        raise ReferenceFileError(f"{path}: {ReferenceColumnError(column, error.problem)}") from error
+    except ValueError as error:
+        raise ReferenceFileError(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> pl.DataFrame:
+    if not path.is_file():
+        raise ReferenceFileError(f"{path}: no such file")
+    name = path.name.lower()
+    try:
+        if name.endswith((".parquet", ".pq")):
+            return pl.read_parquet(path)
+        if name.endswith((".csv", ".csv.gz")):
+            return pl.read_csv(path, infer_schema_length=None, null_values=[""])
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise ReferenceFileError(f"{path}: cannot be read: {error}") from error
+    raise ReferenceFileError(f"{path}: unknown kind of file; use .parquet, .csv or .csv.gz")
+
+
+def _special(path: Path, frame: pl.DataFrame, role: str, named: str | None) -> str | None:
+    if named is None:
+        return role if role in frame.columns else None
+    if named not in frame.columns:
+        raise ReferenceFileError(f"{path}: no {role} column {named!r}; there are {', '.join(frame.columns)}")
+    return named
+
+
+def _default_features(frame: pl.DataFrame, used: set[str | None]) -> list[str]:
+    return [name for name in frame.columns if name not in used and name not in SPECIAL]
+
+
+def _optional(path: Path, frame: pl.DataFrame, name: str | None) -> Column | None:
+    return None if name is None else _column(path, frame, name)
+
+
+def _column(path: Path, frame: pl.DataFrame, name: str) -> Column:
+    if name not in frame.columns:
+        raise ReferenceFileError(f"{path}: no column {name!r}; there are {', '.join(frame.columns)}")
+    series = frame.get_column(name)
+    if series.dtype.is_numeric():
+        return _numbers(series)
+    if series.dtype in (pl.String, pl.Boolean, pl.Categorical, pl.Enum, pl.Null):
+        return series.to_list()
+    raise ReferenceFileError(
+        f"{path}: column {name!r} is {series.dtype}; use numbers, strings or booleans, or leave it out"
+    )
+
+
+def _numbers(series: pl.Series) -> NDArray[np.float64]:
+    """Whole numbers below 2**53 stay exact; a missing cell is NaN."""
+    return series.cast(pl.Float64).to_numpy()

@@ -1,0 +1,105 @@
+"""Kolmogorov-Smirnov distance between a window and a reference, from histograms, with certainty on both
+sides.
+
+The distance D = sup |F_w - F_r| of the two samples lies in [lower, upper]; the distance of the two
+*populations* is at least :meth:`KsBudget.at_least`, except with the probability the budget allows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiltmeter.events.columns import Float64, Int64
+
+
+@dataclass(frozen=True, slots=True)
+class KsDistance:
+    """``lower`` ≤ D ≤ ``upper`` for the exact two-sample statistic D of the raw values (NaN if a side is
+    empty)."""
+
+    lower: float
+    upper: float
+    window_rows: int
+    reference_rows: int
+
+
+def ks_distance(reference: Int64, window: Int64, atomic: NDArray[np.bool_]) -> KsDistance:
+    """One feature. ``reference``, ``window``: int64[B] over the same edges; ``atomic``: bool[B], see
+    histogram.
+
+    About 15 µs at B = 256.
+    """
+    lower, upper = ks_bounds(reference, window, atomic)
+    return KsDistance(float(lower), float(upper), int(window.sum()), int(reference.sum()))
+
+
+def ks_bounds(reference: Int64, window: Int64, atomic: NDArray[np.bool_]) -> tuple[Float64, Float64]:
+    """(lower, upper), float64[...], of counts int64[..., B]; leading axes are features.
+
+    Features with fewer bins are padded with empty atomic bins, which change nothing.
+
+    With Delta_j = F_w(e_j) - F_r(e_j), lower = max |Delta_j|. Inside bin j, F_w(x) - F_r(x) is at most
+    F_w(e_j) - F_r(e_{j-1}) = Delta_j + ref_j and F_r(x) - F_w(x) at most F_r(e_j) - F_w(e_{j-1}) =
+    -Delta_j + win_j; upper is the largest of all, with atomic bins left out because they have no inside.
+    Hence upper - lower ≤ the largest non-atomic reference bin: 1/B, typically .0004 at B = 256.
+    """
+    n = window.sum(axis=-1, keepdims=True)
+    m = reference.sum(axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        delta = np.cumsum(window, axis=-1) / n - np.cumsum(reference, axis=-1) / m
+        above = np.where(atomic, 0.0, delta + reference / m)
+        below = np.where(atomic, 0.0, window / n - delta)
+        lower = np.abs(delta).max(axis=-1)
+        upper = np.maximum(np.maximum(above.max(axis=-1), below.max(axis=-1)), lower)
+    return lower, upper
+
+
+@dataclass(frozen=True, slots=True)
+class KsBudget:
+    """How sure to be: at most one false alarm in ``arl_panes`` panes over ``features`` features together.
+
+    Alarm iff ``at_least(distance) > tolerance``. As long as every population distance is within the
+    tolerance, the expected number of panes to the first alarm is at least ``arl_panes``, with probability 1 -
+    ``delta_ref`` over the draw of the reference: per pane and feature the alarm has probability ≤ alpha = 1 /
+    (2 ARL d), so P(T ≤ k) ≤ k d alpha and E[T] ≥ sum_k (1 - k d alpha)+ ≈ 1 / (2 d alpha). The union bound
+    needs no independence between panes, so windows may slide and features may depend on each other. Rows
+    inside one window are taken as independent after division by ``phi``, their over-dispersion.
+    """
+
+    arl_panes: float
+    features: int
+    delta_ref: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not (self.arl_panes >= 1 and self.features >= 1 and 0 < self.delta_ref < 1):
+            raise ValueError(f"not a budget: {self}")
+
+    @property
+    def alpha(self) -> float:
+        """Probability of a false alarm per pane and feature."""
+        return 1.0 / (2.0 * self.arl_panes * self.features)
+
+    def window_margin(self, rows: float, phi: float = 1.0) -> float:
+        """eps_n: DKW inequality with Massart's constant (1990), rows / phi independent values; inf if
+        none."""
+        return math.sqrt(math.log(2.0 / self.alpha) * phi / (2.0 * rows)) if rows > 0 else math.inf
+
+    def reference_margin(self, rows: float) -> float:
+        """eps_ref: the same for the reference, over all features at once with confidence 1 - delta_ref."""
+        if rows <= 0:
+            return math.inf
+        return math.sqrt(math.log(2.0 * self.features / self.delta_ref) / (2.0 * rows))
+
+    def at_least(self, distance: KsDistance, phi: float = 1.0) -> float:
+        """D_lo: the population distance is at least this. Zero or less: no drift is proved. -inf if a side is
+        empty."""
+        if distance.window_rows == 0 or distance.reference_rows == 0:
+            return -math.inf
+        margin = self.window_margin(distance.window_rows, phi) + self.reference_margin(
+            distance.reference_rows
+        )
+        return distance.lower - margin

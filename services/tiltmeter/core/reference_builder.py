@@ -1,0 +1,172 @@
+"""Builds a reference from columns of held-out rows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from tiltmeter.core.histogram import bin_counts, edges_from_reference
+from tiltmeter.core.panes.fixed_point import power_of_two_at_least, quantise, real
+from tiltmeter.core.reference import (
+    CategoricalFeature,
+    NumericFeature,
+    Performance,
+    Profile,
+    ReferenceProfile,
+    Task,
+)
+from tiltmeter.core.reference_column import Column, ReferenceColumnError, cells, numbers, text
+from tiltmeter.events.class_key import class_key
+from tiltmeter.events.columns import Float64
+
+#: Categories and classes kept by name; the rest is counted together.
+TOP = 100
+#: Whole-number labels with more different values than this are quantities, not classes.
+_MOST_CLASSES = 50
+
+
+def build_reference(
+    features: Mapping[str, Column],
+    *,
+    model: str,
+    version: str,
+    effective_from_ms: int = 0,
+    predictions: Column | None = None,
+    labels: Column | None = None,
+    scores: Column | None = None,
+    task: Literal["auto"] | Task = "auto",
+    bins: int = 256,
+) -> ReferenceProfile:
+    """A profile of n rows; every column has n cells, None or NaN where missing.
+
+    ``task`` "auto" is classification if predictions and labels are strings, booleans or at most 50 different
+    whole numbers, else regression. Performance is over rows with a prediction and a label. Costs a sort per
+    column. :class:`ReferenceColumnError` names a column that is mixed, of another type, or of another length.
+    """
+    special = {"prediction": predictions, "label": labels, "score": scores}
+    rows = _rows({**features, **{name: c for name, c in special.items() if c is not None}})
+    found: Task = task if task != "auto" else _task(predictions, labels)
+    output: Profile | None = None
+    if predictions is not None:
+        output = (
+            _categorical(_keys(predictions))
+            if found == "classification"
+            else _numeric(_required("prediction", predictions), bins)
+        )
+    return ReferenceProfile(
+        model=model,
+        version=version,
+        effective_from_ms=effective_from_ms,
+        rows=rows,
+        features={name: _feature(name, column, bins) for name, column in features.items()},
+        prediction=output,
+        score=None if scores is None else _numeric(_required("score", scores), bins),
+        performance=_performance(found, predictions, labels),
+    )
+
+
+def _rows(columns: Mapping[str, Column]) -> int:
+    sizes = {name: len(column) for name, column in columns.items()}
+    if not sizes:
+        raise ValueError("a reference needs at least one column")
+    first, rows = next(iter(sizes.items()))
+    for name, size in sizes.items():
+        if size != rows:
+            raise ReferenceColumnError(name, f"has {size} rows, {first!r} has {rows}")
+    if rows == 0:
+        raise ValueError("a reference needs at least one row")
+    return rows
+
+
+def _feature(name: str, column: Column, bins: int) -> Profile:
+    values = numbers(name, column)
+    if values is not None:
+        return _numeric(values, bins)
+    return _categorical([None if value is None else text(value) for value in cells(column)])
+
+
+def _required(name: str, column: Column) -> Float64:
+    values = numbers(name, column)
+    if values is None:
+        raise ReferenceColumnError(name, "must be numeric here")
+    return values
+
+
+def _numeric(values: Float64, bins: int) -> NumericFeature:
+    finite = values[np.isfinite(values)]
+    edges = edges_from_reference(finite, bins)
+    missing = int(np.isnan(values).sum())
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (math.inf, -math.inf)
+    counts = bin_counts(edges, finite)
+    return NumericFeature(edges, counts, missing, values.size - missing - finite.size, low + 0.0, high + 0.0)
+
+
+def _categorical(values: list[str | None]) -> CategoricalFeature:
+    counts = Counter(value for value in values if value is not None)
+    top = dict(sorted(sorted(counts.items()), key=lambda item: -item[1])[:TOP])
+    seen = sum(counts.values())
+    return CategoricalFeature(dict(sorted(top.items())), seen - sum(top.values()), len(values) - seen)
+
+
+def _task(predictions: Column | None, labels: Column | None) -> Task:
+    for name, column in (("prediction", predictions), ("label", labels)):
+        if column is None:
+            continue
+        values = numbers(name, column)
+        if values is None:
+            continue
+        different = np.unique(values[np.isfinite(values)])
+        if different.size > _MOST_CLASSES or (different != np.floor(different)).any():
+            return "regression"
+    return "classification"
+
+
+def _keys(column: Column) -> list[str | None]:
+    return [None if v is None else _key(v) for v in cells(column)]
+
+
+def _key(value: Any) -> str:
+    if isinstance(value, float) and math.isinf(value):
+        raise ReferenceColumnError("prediction or label", "holds an infinite class")
+    return class_key(value).decode("utf-8", "replace")
+
+
+def _performance(task: Task, predictions: Column | None, labels: Column | None) -> Performance | None:
+    if predictions is None:
+        return None
+    if labels is None:
+        return Performance(task)
+    if task == "regression":
+        return _regression(_required("prediction", predictions), _required("label", labels))
+    pairs = zip(_keys(predictions), _keys(labels), strict=True)
+    known = [
+        (predicted, actual) for predicted, actual in pairs if predicted is not None and actual is not None
+    ]
+    classes = _categorical([key for pair in known for key in pair]).categories
+    errors = sum(predicted != actual for predicted, actual in known)
+    return Performance(task, labelled=len(known), errors=errors, classes=tuple(classes))
+
+
+def _regression(predicted: Float64, actual: Float64) -> Performance:
+    usable = np.isfinite(predicted) & np.isfinite(actual)
+    label = actual[usable]
+    size = np.abs(predicted[usable] - label)
+    if size.size == 0:
+        return Performance("regression")
+    scale = power_of_two_at_least(float(np.std(label)))
+    cap = 2.0 * float(np.quantile(size, 0.999, method="inverted_cdf")) or scale
+    loss = np.minimum(size, cap) / cap
+    return Performance(
+        "regression",
+        labelled=int(size.size),
+        loss_sum=real(sum(quantise(loss).tolist())),
+        loss_squares=real(sum(quantise(loss**2).tolist())),
+        cap=cap,
+        scale=scale,
+        absolute_error_sum=math.fsum(size.tolist()),
+        label_mean=math.fsum(label.tolist()) / size.size,
+    )
