@@ -1,1 +1,3 @@
 """Tiltmeter: a streaming monitor for models served on Kafka."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,68 @@
+"""The bytes of what waits in the pending store: fixed-width rows, so that a batch of them is one numpy array.
+
+The first byte is the version of the form. Changing a form means a new version and a reader for the old one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiltmeter.events.columns import CLASS_BYTES
+
+_CLASS = f"S{CLASS_BYTES}"
+
+#: A prediction that no label has reached.
+PREDICTION: Final = np.dtype(
+    [
+        ("form", "u1"),
+        ("kind", "u1"),
+        ("ok", "u1"),
+        ("group", "<u4"),
+        ("weight", "<u4"),
+        ("at", "<i8"),
+        ("seen", "<i8"),  # watermark of the predictions partition at this record, lifts included
+        ("natural", "<i8"),  # the same without lifts
+        ("digest", "<u8"),
+        ("label", _CLASS),
+        ("value", "<f8"),
+        ("score", "<f8"),
+    ]
+)
+#: What a labelled prediction carries behind its PREDICTION row.
+TRUTH: Final = np.dtype(
+    [
+        ("label", _CLASS),
+        ("value", "<f8"),
+        ("known", "<i8"),  # the time that placed the label in its pane
+        ("pane", "<i8"),  # start of the label pane that counted it first
+        ("revision", "<i8"),
+    ]
+)
+#: Feedback whose prediction has not come; a key's value is one or more of these, in log order.
+FEEDBACK: Final = np.dtype(
+    [
+        ("form", "u1"),
+        ("kind", "u1"),
+        ("at", "<i8"),
+        ("seen", "<i8"),
+        ("natural", "<i8"),
+        ("label", _CLASS),
+        ("value", "<f8"),
+        ("revision", "<i8"),
+    ]
+)
+FORM: Final = 1
+
+
+def split_rows(rows: NDArray[Any]) -> list[bytes]:
+    """One bytes object per row of a structured array."""
+    raw, width = rows.tobytes(), rows.dtype.itemsize
+    return [raw[i : i + width] for i in range(0, len(raw), width)]
+
+
+def parse_rows(values: list[bytes], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Read values of exactly one row each back as a structured array."""
+    return np.frombuffer(b"".join(values), dtype=dtype)

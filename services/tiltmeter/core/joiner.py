@@ -1,0 +1,219 @@
+"""The JOIN stage of one partition number, as a state machine over plain values.
+
+Commit order of a micro-batch; the caller does the I/O, a crash between any two steps loses and repeats nothing:
+
+1. ``decide_*``  reads state, changes nothing
+2. append the decision to the join log, acknowledged by all replicas
+3. ``apply``     one local write: rows, open panes, input offsets, log offset
+4. send ``outbox`` panes, then ``watermarks``, acknowledged; ``confirm`` what was sent
+5. acknowledge the batch to the transport
+6. commit the offsets to the consumer group
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from tiltmeter.core.join_decision import FORM, PREDICTIONS, Decision, split_header
+from tiltmeter.core.join_draft import Draft, merged
+from tiltmeter.core.join_feedback import decide_feedback
+from tiltmeter.core.join_predictions import decide_predictions
+from tiltmeter.core.join_state import (
+    LABEL_PANE,
+    PREDICTION_PANE,
+    JoinState,
+    Pane,
+    PaneId,
+    counter,
+    pane_id,
+)
+from tiltmeter.core.pending_store import PendingStore, StoreWrite
+from tiltmeter.core.policy import JoinPolicy
+from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.events.columns import Rejected
+from tiltmeter.events.decode import decode_feedback, decode_predictions
+
+
+class JoinLogBrokenError(Exception):
+    """A record of the join log does not continue where the last one ended."""
+
+
+class Joiner:
+    """State of one partition. Not thread-safe; one owner at a time (the epoch tells which)."""
+
+    def __init__(
+        self, partition: int, store: PendingStore, policy: JoinPolicy, references: ReferenceBook
+    ) -> None:
+        self.partition = partition
+        self.state = JoinState()
+        self._store = store
+        self._policy = policy
+        self._references = references
+        meta = store.meta()
+        if b"state" in meta:
+            header = orjson.loads(meta[b"state"])
+            panes = [orjson.loads(value) for name, value in sorted(meta.items()) if name.startswith(b"pane:")]
+            self.state = JoinState.from_wire(
+                {
+                    **header,
+                    "open": [pane for pane in panes if not pane["closed"]],
+                    "outbox": [pane for pane in panes if pane["closed"]],
+                }
+            )
+
+    # 1 ------------------------------------------------------------------------------------------------------
+
+    def decide(
+        self, side: str, start: int, end: int, records: Sequence[Any]
+    ) -> tuple[Decision, list[Rejected]]:
+        """Decide the records of one side in offsets ``[start, end)``; the log may have holes."""
+        begin = Decision(self.state.epoch, side, start, end, self.state.sides[side].natural_ms)
+        draft = Draft(self.state, self._store, self._policy, self._references, begin)
+        if side == PREDICTIONS:
+            predictions, rejected = decode_predictions(records)
+            decision = decide_predictions(draft, predictions)
+        else:
+            feedback, rejected = decode_feedback(records)
+            decision = decide_feedback(draft, feedback)
+        for item in rejected:
+            draft.count(counter("rejected", side, str(item.reason)), 1)
+        return decision, rejected
+
+    def decide_lift(self, side: str, to_ms: int) -> Decision:
+        """Lift the watermark of an idle side (semantics 5). The lift is logged like any batch."""
+        at = self.state.sides[side]
+        offset = at.next if at.next is not None else 0
+        begin = Decision(self.state.epoch, side, offset, offset, at.natural_ms, lift_ms=to_ms)
+        return Draft(self.state, self._store, self._policy, self._references, begin).finish(None)
+
+    # 2, 3 ---------------------------------------------------------------------------------------------------
+
+    def apply(self, decision: Decision, log_offset: int) -> None:
+        """Make a logged decision true, in memory and in one local write."""
+        state, side = self.state, self.state.sides[decision.side]
+        if side.next is not None and decision.first != side.next:
+            raise JoinLogBrokenError(
+                f"join log of partition {self.partition}: the record at offset {log_offset} starts at "
+                f"{decision.side} offset {decision.first}, but the state ends at {side.next}. Records are missing "
+                "from the log. Stop all workers, delete the local state folder of this partition and restart; if "
+                "the message returns, the log itself lost records: start over under a new topic prefix."
+            )
+        if decision.next > decision.first:
+            side.next = decision.next
+        side.natural_ms = decision.natural_ms
+        if decision.lift_ms is not None:
+            side.lift_ms = max(side.lift_ms, decision.lift_ms)
+        state.groups.extend(decision.new_groups)
+        for name, amount in decision.counters.items():
+            state.counters[name] = state.counters.get(name, 0) + amount
+        for bucket, change in decision.waiting.items():
+            state.waiting[bucket] = merged(state.waiting.get(bucket, {}), change)
+        for bucket in decision.drops:
+            state.waiting.pop(bucket, None)
+        dirty: dict[PaneId, Pane | None] = {}
+        for pane in decision.panes:
+            opened = state.open.get(pane_id(pane))
+            if opened is None:
+                state.open[pane_id(pane)] = pane
+            else:
+                opened.add(pane)  # type: ignore[arg-type]  # same id, same kind
+            dirty[pane_id(pane)] = state.open[pane_id(pane)]
+        self._close(dirty)
+        self._forget(decision.confirmed, dirty)
+        state.log_next = log_offset + 1
+        self._store.write(
+            StoreWrite(
+                drops=decision.drops, deletes=decision.deletes, puts=decision.puts, meta=self._meta(dirty)
+            )
+        )
+
+    def _close(self, dirty: dict[PaneId, Pane | None]) -> None:
+        """Move every pane whose time is over to the outbox (semantics 2)."""
+        state, delay = self.state, self._policy.delay_ms
+        for kind in (PREDICTION_PANE, LABEL_PANE):
+            mark, natural = state.watermark_ms(kind), state.natural_ms(kind)
+            over = [i for i in state.open if i[0] == kind and i[1].end_ms + delay <= mark]
+            for identity in sorted(over):
+                pane = state.open.pop(identity)
+                pane.lifted = pane.lifted or identity[1].end_ms + delay > natural
+                state.outbox[identity] = pane
+                dirty[identity] = pane
+
+    def _forget(self, confirmed: dict[str, int], dirty: dict[PaneId, Pane | None]) -> None:
+        """Drop outbox panes that are known to have arrived."""
+        for kind, mark in confirmed.items():
+            self.state.confirmed[kind] = max(self.state.confirmed[kind], mark)
+        for identity in list(self.state.outbox):
+            if identity[1].end_ms + self._policy.delay_ms <= self.state.confirmed[identity[0]]:
+                del self.state.outbox[identity]
+                dirty[identity] = None
+
+    def _meta(self, dirty: dict[PaneId, Pane | None]) -> dict[bytes, bytes | None]:
+        meta: dict[bytes, bytes | None] = {b"state": orjson.dumps(self.state.header_to_wire())}
+        for identity, pane in dirty.items():
+            name = b"pane:" + orjson.dumps([identity[0], *identity[1]])
+            closed = identity in self.state.outbox
+            meta[name] = None if pane is None else orjson.dumps({**pane.to_wire(), "closed": closed})
+        return meta
+
+    # 4 ------------------------------------------------------------------------------------------------------
+
+    def outbox(self) -> list[Pane]:
+        """Closed panes that are not known to have reached the panes topic, oldest first."""
+        return [self.state.outbox[i] for i in sorted(self.state.outbox, key=lambda i: (i[1], i[0]))]
+
+    def watermarks(self) -> dict[str, int]:
+        """Panes ending at or before these (plus the delay) are all in the outbox or sent."""
+        return {kind: self.state.watermark_ms(kind) for kind in (PREDICTION_PANE, LABEL_PANE)}
+
+    def confirm(self, watermarks: dict[str, int]) -> None:
+        """Everything these watermarks closed has been acknowledged by the panes topic."""
+        dirty: dict[PaneId, Pane | None] = {}
+        self._forget(watermarks, dirty)
+        if dirty:
+            self._store.write(StoreWrite(meta=self._meta(dirty)))
+
+    # Restoring ----------------------------------------------------------------------------------------------
+
+    def claim(self) -> bytes:
+        """The record by which a new owner takes the partition: a higher epoch, with the state it starts from.
+
+        It is a checkpoint too: a log whose head has been deleted by retention restores from its first claim.
+        """
+        wire = self.state.to_wire()
+        wire["epoch"] = self.state.epoch + 1
+        return orjson.dumps({"form": FORM, "type": "claim", "epoch": wire["epoch"], "state": wire}) + b"\n"
+
+    def restore(self, raw: bytes, log_offset: int) -> bool:
+        """Apply one record of the join log; False where it is void (written by an owner that had lost the
+        partition). Raises :class:`JoinLogBrokenError` where a record does not continue the last one."""
+        header, body = split_header(raw)
+        state = self.state
+        if log_offset < state.log_next:
+            return True
+        if header["epoch"] < state.epoch:
+            state.log_next = log_offset + 1
+            return False
+        if header["type"] == "batch":
+            decision = Decision.decode(header, body)
+            if (
+                log_offset > 0 and state.log_next == 0
+            ):  # the head of the log is gone: rows now, state at a claim
+                self._store.write(StoreWrite(decision.drops, decision.deletes, decision.puts))
+            else:
+                self.apply(decision, log_offset)
+            return True
+        if state.log_next == 0:
+            self.state = JoinState.from_wire(header["state"])
+        self.state.epoch = header["epoch"]
+        self.state.log_next = log_offset + 1
+        dirty: dict[PaneId, Pane | None] = {**self.state.open, **self.state.outbox}
+        self._store.write(StoreWrite(meta=self._meta(dirty)))
+        return True
+
+    def positions(self) -> dict[str, int | None]:
+        """The next offset of each side, as the state says."""
+        return {name: side.next for name, side in self.state.sides.items()}

@@ -1,0 +1,178 @@
+"""What a label says about a prediction: the outcome, and the pane it belongs to.
+
+Every rule here depends on the prediction's record and the feedback's record alone, not on which of the two was
+processed first. That is what makes a label pane the same bytes for every interleaving of the two topics.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiltmeter.core.join_rows import TRUTH
+from tiltmeter.core.panes.cohorts import age_buckets, cohort_starts
+from tiltmeter.core.panes.fixed_point import quantise, total
+from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.label_pane import LabelPane
+from tiltmeter.core.panes.outcomes import SUMS, Outcomes
+from tiltmeter.core.policy import JoinPolicy
+from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.rows_by import rows_by
+from tiltmeter.events.columns import KIND_FLOAT, KIND_NONE
+
+Rows = NDArray[Any]
+
+
+class Labelling:
+    """Collects the label panes of one decision.
+
+    ``groups`` is the partition's list of (model, version); ``group`` fields of prediction rows index it.
+    """
+
+    def __init__(self, groups: list[tuple[str, str]], policy: JoinPolicy, references: ReferenceBook) -> None:
+        self._groups = groups
+        self._policy = policy
+        self._references = references
+        self.panes: dict[PaneKey, LabelPane] = {}
+
+    def first_label(self, predictions: Rows, feedback: Rows) -> Rows:
+        """Outcomes of n predictions that had no label; returns their TRUTH rows.
+
+        A label belongs to the pane of max(feedback.at, both watermarks at the two records, prediction.at): the
+        first moment at which both were known. No such pane can be closed yet (docs/semantics.md).
+        """
+        known, natural = self._known(predictions, feedback)
+        truth = np.zeros(predictions.size, dtype=TRUTH)
+        truth["label"], truth["value"] = feedback["label"], feedback["value"]
+        truth["revision"], truth["known"] = feedback["revision"], known
+        width = self._pane_widths(predictions)
+        truth["pane"] = known // width * width
+        age = age_buckets(known - predictions["at"])
+        cohort = cohort_starts(predictions["at"], age)
+        columns = (predictions["group"].astype(np.int64), truth["pane"], cohort, age)
+        for (group, start, cohort_ms, bucket), rows in rows_by(*columns):
+            pane = self._pane(group, start)
+            pane.feedback["matched"] += int(rows.size)
+            pane.lifted = pane.lifted or bool((known[rows] != natural[rows]).any())
+            outcomes = self._outcomes(predictions[rows], feedback["label"][rows], feedback["value"][rows])
+            pane.cells.setdefault((cohort_ms, bucket), Outcomes()).add(outcomes)
+        return truth
+
+    def next_label(self, prediction: Rows, truth: Rows, feedback: Rows) -> Rows:
+        """A further label for one prediction (arrays of one row); returns the TRUTH row to keep.
+
+        Equal, or not newer by ``revision``: a duplicate. Different within ``join.corrections``: corrected, and
+        the pane that counted the old label is told the difference. Later: counted, and the old label stays.
+        """
+        known, _ = self._known(prediction, feedback)
+        width = int(self._pane_widths(prediction)[0])
+        pane = self._pane(int(prediction["group"][0]), int(known[0]) // width * width)
+        same_label = truth["label"][0] == feedback["label"][0] and (
+            truth["value"][0] == feedback["value"][0]
+            or (np.isnan(truth["value"][0]) and np.isnan(feedback["value"][0]))
+        )
+        stale = 0 <= feedback["revision"][0] <= truth["revision"][0]
+        if same_label or stale:
+            pane.feedback["duplicate"] += 1
+            return truth
+        if known[0] - truth["known"][0] > self._policy.corrections_ms:
+            pane.feedback["late_correction"] += 1
+            return truth
+        pane.feedback["corrected"] += 1
+        change = self._outcomes(prediction, feedback["label"], feedback["value"])
+        change.add(self._outcomes(prediction, truth["label"], truth["value"]), sign=-1)
+        pane.corrections.setdefault(int(truth["pane"][0]), Outcomes()).add(change)
+        revised = truth.copy()
+        revised["label"], revised["value"] = feedback["label"], feedback["value"]
+        revised["revision"] = feedback["revision"]
+        return revised
+
+    def _known(self, predictions: Rows, feedback: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """When each pair was known, with and without lifted watermarks."""
+        event = np.maximum(predictions["at"], feedback["at"])
+        known = np.maximum(event, np.maximum(predictions["seen"], feedback["seen"]))
+        natural = np.maximum(event, np.maximum(predictions["natural"], feedback["natural"]))
+        return known, natural
+
+    def _pane_widths(self, predictions: Rows) -> NDArray[np.int64]:
+        widths = np.array([self._policy.model(m).pane_ms for m, _ in self._groups], dtype=np.int64)
+        chosen: NDArray[np.int64] = widths[predictions["group"]]
+        return chosen
+
+    def _pane(self, group: int, start_ms: int) -> LabelPane:
+        model, version = self._groups[group]
+        key = PaneKey(start_ms, self._policy.model(model).pane_ms, model, version, "")
+        return self.panes.setdefault(key, LabelPane(key))
+
+    def _outcomes(self, predictions: Rows, label: Rows, value: NDArray[np.float64]) -> Outcomes:
+        """Outcomes of n ≥ 1 predictions of one group."""
+        model, version = self._groups[int(predictions["group"][0])]
+        policy = self._policy.model(model)
+        reference = self._references.first(model, version)
+        performance = reference.performance if reference else None
+        outcomes = Outcomes(n=int(predictions.size), weight=total(predictions["weight"]))
+        usable = predictions["kind"] != KIND_NONE
+        task = policy.task if policy.task != "auto" else (performance.task if performance else "auto")
+        numeric = (
+            predictions["kind"] == KIND_FLOAT
+            if task == "auto"
+            else np.full(usable.shape, task == "regression")
+        )
+        self._classified(outcomes, predictions, label, usable & ~numeric)
+        unit = performance.scale if performance and performance.task == "regression" else policy.loss_scale
+        cap = performance.cap if performance and performance.task == "regression" else None
+        _measured(outcomes, predictions, value, usable & numeric, unit, cap)
+        return outcomes
+
+    def _classified(
+        self, outcomes: Outcomes, predictions: Rows, label: Rows, rows: NDArray[np.bool_]
+    ) -> None:
+        if not rows.any():
+            return
+        pairs = Counter(zip(predictions["label"][rows].tolist(), label[rows].tolist(), strict=True))
+        for (predicted, actual), n in pairs.items():
+            cell = (predicted.decode("utf-8", "replace"), actual.decode("utf-8", "replace"))
+            outcomes.confusion[cell] = outcomes.confusion.get(cell, 0) + n
+        binary = rows & ((label == b"0") | (label == b"1"))
+        scored = binary & (predictions["score"] >= 0) & (predictions["score"] <= 1)
+        if scored.any():
+            score, positive = predictions["score"][scored], label[scored] == b"1"
+            likelihood = np.where(positive, score, 1.0 - score)
+            clipped = np.clip(likelihood, 1e-15, 1.0)
+            _put(outcomes, "scored", int(scored.sum()))
+            _put(outcomes, "brier", total(quantise((1.0 - likelihood) ** 2)))
+            _put(outcomes, "log_loss", total(quantise(-np.log(clipped))))
+            _put(outcomes, "clipped", int(np.count_nonzero(likelihood < 1e-15)))
+
+
+def _measured(
+    outcomes: Outcomes,
+    predictions: Rows,
+    value: NDArray[np.float64],
+    rows: NDArray[np.bool_],
+    unit: float,
+    cap: float | None,
+) -> None:
+    rows = rows & np.isfinite(predictions["value"]) & np.isfinite(value)
+    if not rows.any():
+        return
+    actual = value[rows]
+    error = predictions["value"][rows] - actual
+    size = np.abs(error)
+    _put(outcomes, "scored", int(rows.sum()))
+    _put(outcomes, "error", total(quantise(error, unit)))
+    _put(outcomes, "absolute_error", total(quantise(size, unit)))
+    _put(outcomes, "squared_error", total(quantise((error / unit) ** 2)))
+    _put(outcomes, "target", total(quantise(actual, unit)))
+    _put(outcomes, "squared_target", total(quantise((actual / unit) ** 2)))
+    if cap:
+        loss = np.minimum(size, cap) / cap
+        _put(outcomes, "capped_loss", total(quantise(loss)))
+        _put(outcomes, "squared_capped_loss", total(quantise(loss**2)))
+
+
+def _put(outcomes: Outcomes, name: str, amount: int) -> None:
+    outcomes.sums[SUMS.index(name)] += amount

@@ -1,0 +1,67 @@
+"""Sums over labelled predictions: what every performance metric is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Integer sums besides n and weight, in wire order. Classification: scored, brier, log_loss, clipped.
+#: Regression: the moments of error = prediction - label and of the label, quantised (fixed_point.py).
+SUMS = (
+    "scored",
+    "brier",
+    "log_loss",
+    "clipped",
+    "error",
+    "absolute_error",
+    "squared_error",
+    "target",
+    "squared_target",
+    "capped_loss",
+    "squared_capped_loss",
+)
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """Additive. ``confusion[(predicted, actual)]`` counts classes by their canonical key; ``sums`` holds
+    :data:`SUMS` as Python integers (they do not overflow); ``n`` counts labelled predictions, ``weight`` what
+    they stand for when events are sampled."""
+
+    n: int = 0
+    weight: int = 0
+    confusion: dict[tuple[str, str], int] = field(default_factory=dict)
+    sums: list[int] = field(default_factory=lambda: [0] * len(SUMS))
+
+    def add(self, other: Outcomes, sign: int = 1) -> None:
+        """Merge; ``sign=-1`` takes the same outcomes out again (a corrected label, a pane that leaves)."""
+        self.n += sign * other.n
+        self.weight += sign * other.weight
+        for cell, count in other.confusion.items():
+            left = self.confusion.get(cell, 0) + sign * count
+            if left:
+                self.confusion[cell] = left
+            else:
+                self.confusion.pop(cell, None)
+        self.sums = [mine + sign * theirs for mine, theirs in zip(self.sums, other.sums, strict=True)]
+
+    def sum(self, name: str) -> int:
+        return self.sums[SUMS.index(name)]
+
+    @property
+    def classified(self) -> int:
+        """Labelled predictions that are classes."""
+        return sum(self.confusion.values())
+
+    @property
+    def correct(self) -> int:
+        return sum(count for (predicted, actual), count in self.confusion.items() if predicted == actual)
+
+    def to_wire(self) -> dict[str, Any]:
+        cells = [[predicted, actual, n] for (predicted, actual), n in sorted(self.confusion.items())]
+        return {"n": self.n, "weight": self.weight, "confusion": cells, "sums": list(self.sums)}
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> Outcomes:
+        confusion = {(predicted, actual): n for predicted, actual, n in wire["confusion"]}
+        return cls(wire["n"], wire["weight"], confusion, list(wire["sums"]))

@@ -1,0 +1,97 @@
+"""A prediction pane: what the predictions of one (model, version, segment, time bucket) looked like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tiltmeter.core.panes.feature_counts import FeatureCounts
+from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.events.columns import Int64
+
+#: Scores fall into ten equal bins of [0, 1]; what lies outside goes to the outer bins.
+SCORE_BINS = 10
+#: Upper limits of the latency buckets, seconds; the last bucket is open.
+LATENCY_LIMITS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+def _zeros(n: int) -> Int64:
+    return np.zeros(n, dtype=np.int64)
+
+
+@dataclass(slots=True)
+class PredictionPane:
+    """All fields are integers and merge by ``+``; ``output`` holds the predictions themselves, counted like a
+    feature (bins for numbers, categories for classes). ``lifted``: closed or filled under a lifted watermark
+    (semantics 5), so a replay may place events differently."""
+
+    key: PaneKey
+    reference_id: str = ""
+    events: int = 0
+    weight: int = 0
+    errors: int = 0
+    unknown_features: int = 0
+    features: dict[str, FeatureCounts] = field(default_factory=dict)
+    output: FeatureCounts = field(default_factory=FeatureCounts)
+    scores: Int64 = field(default_factory=lambda: _zeros(SCORE_BINS))
+    latencies: Int64 = field(default_factory=lambda: _zeros(len(LATENCY_LIMITS_SECONDS) + 1))
+    latency_us: int = 0
+    lifted: bool = False
+
+    def add(self, other: PredictionPane, sign: int = 1) -> None:
+        """Merge a pane of the same reference; ``sign=-1`` takes one out of a window again."""
+        if other.reference_id != self.reference_id:
+            raise ValueError(f"panes of different references: {self.reference_id!r}, {other.reference_id!r}")
+        self.events += sign * other.events
+        self.weight += sign * other.weight
+        self.errors += sign * other.errors
+        self.unknown_features += sign * other.unknown_features
+        for name, counts in other.features.items():
+            self.features.setdefault(name, FeatureCounts()).add(counts, sign)
+        self.output.add(other.output, sign)
+        self.scores = self.scores + sign * other.scores
+        self.latencies = self.latencies + sign * other.latencies
+        self.latency_us += sign * other.latency_us
+        self.lifted = self.lifted or other.lifted
+
+    def to_wire(self) -> dict[str, Any]:
+        """JSON-able; features in name order, so equal panes give equal bytes."""
+        return {
+            "kind": "prediction",
+            "model": self.key.model,
+            "version": self.key.version,
+            "segment": self.key.segment,
+            "start": self.key.start_ms,
+            "width": self.key.width_ms,
+            "reference_id": self.reference_id,
+            "events": self.events,
+            "weight": self.weight,
+            "errors": self.errors,
+            "unknown_features": self.unknown_features,
+            "features": {name: self.features[name].to_wire() for name in sorted(self.features)},
+            "output": self.output.to_wire(),
+            "scores": self.scores.tolist(),
+            "latencies": self.latencies.tolist(),
+            "latency_us": self.latency_us,
+            "lifted": self.lifted,
+        }
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> PredictionPane:
+        key = PaneKey(wire["start"], wire["width"], wire["model"], wire["version"], wire["segment"])
+        return cls(
+            key=key,
+            reference_id=wire["reference_id"],
+            events=wire["events"],
+            weight=wire["weight"],
+            errors=wire["errors"],
+            unknown_features=wire["unknown_features"],
+            features={name: FeatureCounts.from_wire(counts) for name, counts in wire["features"].items()},
+            output=FeatureCounts.from_wire(wire["output"]),
+            scores=np.array(wire["scores"], dtype=np.int64),
+            latencies=np.array(wire["latencies"], dtype=np.int64),
+            latency_us=wire["latency_us"],
+            lifted=wire["lifted"],
+        )

@@ -1,0 +1,188 @@
+"""Rolling performance of one (model, version, segment), from label panes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tiltmeter.core.drift.adwin import AdwinUpdate, PaneAdwin
+from tiltmeter.core.drift.adwin_gate import gate_excess
+from tiltmeter.core.drift.bounded_loss import BoundedLossDetector
+from tiltmeter.core.drift.e_detector import Evidence, log_threshold
+from tiltmeter.core.drift.error_rate import ErrorRateDetector
+from tiltmeter.core.panes.fixed_point import ONE
+from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.policy import ModelPolicy
+from tiltmeter.core.reference import Performance
+from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word
+
+#: Performance's share of a model's false-alarm budget (statistics 3.6); the heuristic gate takes none of it.
+SHARE = 0.5
+#: One-sided 95 % normal quantile, for saying "healthy".
+_Z = 1.645
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """n losses in [0, 1]: errors of a classifier, or capped absolute errors as shares of the reference's cap."""
+
+    n: int
+    total: float
+    squares: float
+
+    @classmethod
+    def of(cls, outcomes: Outcomes, regression: bool) -> Losses:
+        if regression:
+            n = outcomes.sum("scored")
+            return cls(n, outcomes.sum("capped_loss") / ONE, outcomes.sum("squared_capped_loss") / ONE)
+        wrong = outcomes.classified - outcomes.correct
+        return cls(outcomes.classified, float(wrong), float(wrong))
+
+
+class PerformanceWatch:
+    """Detectors on the loss stream: the proved e-detector at two severities, and the heuristic ADWIN gate."""
+
+    def __init__(self, reference: Performance | None, policy: ModelPolicy) -> None:
+        self._reference = reference
+        self._policy = policy
+        self.regression = reference.task == "regression" if reference else policy.task == "regression"
+        self.subject = "absolute_error" if self.regression else "error_rate"
+        self._adwin = PaneAdwin()
+        self.adwin: AdwinUpdate = self._adwin.update()
+        self.cuts = {"up": 0, "down": 0}
+        self._detectors: dict[str, ErrorRateDetector | BoundedLossDetector] = {}
+        self.evidence: dict[str, Evidence] = {}
+        self._alerts = {
+            name: AlertState(policy.tolerances.clear_panes) for name in ("warning", "critical", "adwin")
+        }
+        self._since = Outcomes()
+        if reference is not None and reference.labelled:
+            for severity in ("warning", "critical"):
+                self._detectors[severity] = self._detector(reference, severity)
+
+    def _tolerance(self, severity: str) -> float:
+        t = self._policy.tolerances
+        if self.regression:
+            return t.loss if severity == "warning" else 2 * t.loss
+        return t.error_rate if severity == "warning" else t.error_rate_critical
+
+    def _days(self, severity: str) -> float:
+        t = self._policy.tolerances
+        return t.warning_days if severity == "warning" else t.critical_days
+
+    def _detector(self, reference: Performance, severity: str) -> ErrorRateDetector | BoundedLossDetector:
+        threshold = log_threshold(self._policy.panes_per_day, max(self._days(severity), 1.0), SHARE)
+        tolerance = self._tolerance(severity)
+        if not self.regression:
+            return ErrorRateDetector.from_reference(
+                reference.errors, reference.labelled, tolerance, threshold
+            )
+        return BoundedLossDetector.from_reference(
+            reference.labelled, reference.loss_sum, reference.loss_squares, tolerance, threshold
+        )
+
+    def on_pane(self, key: PaneKey, outcomes: Outcomes) -> list[dict[str, Any]]:
+        """A closed label pane; returns alerts to publish. Panes without labels change nothing."""
+        losses = Losses.of(outcomes, self.regression)
+        if losses.n == 0 or (self.regression and self._reference is None):
+            return []
+        self.adwin = self._adwin.on_pane(losses.n, losses.total, losses.squares, key.start_ms)
+        if self.adwin.cut is not None:
+            self.cuts[self.adwin.cut] += 1
+        if any(state.firing for state in self._alerts.values()):
+            self._since.add(outcomes)
+        alerts: list[dict[str, Any] | None] = []
+        for severity, detector in self._detectors.items():
+            if isinstance(detector, ErrorRateDetector):
+                evidence = detector.on_pane(losses.n, int(losses.total))
+            else:
+                evidence = detector.on_pane(losses.n, losses.total, losses.squares)
+            self.evidence[severity] = evidence
+            alerts.append(self._judge(severity, key, detector.mu0, evidence.alarm, evidence, losses))
+            if alerts[-1] is not None and alerts[-1]["transition"] == "resolved":
+                detector.restart()
+        if "warning" in self._detectors:
+            alerts.append(self._judge_gate(key, losses))
+        if not any(state.firing for state in self._alerts.values()):
+            self._since = Outcomes()
+        return [alert for alert in alerts if alert is not None]
+
+    def _judge(
+        self, severity: str, key: PaneKey, mu0: float, alarm: bool, evidence: Evidence, losses: Losses
+    ) -> dict[str, Any] | None:
+        numbers = {
+            "evidence_ratio": min(evidence.ratio, 1e6),
+            "allowed": mu0,
+            "pane_mean": losses.total / losses.n,
+            "adaptive_mean": self.adwin.mean,
+            "labels": float(losses.n),
+        }
+        summary = f"{self.subject} exceeds {mu0:.4f}, the reference's upper bound plus the tolerance"
+        guarantee = (
+            f"at most one false alarm in {self._days(severity):g} days while the true {self.subject} stays within "
+            f"{mu0:.4f} in every pane, whatever the dependence between panes"
+        )
+        subject = Subject("performance", self.subject, severity, "e_detector", guarantee)
+        word = Word(alarm, self._healthy(severity, mu0), numbers, summary)
+        return self._alerts[severity].on_pane(subject, key, word)
+
+    def _judge_gate(self, key: PaneKey, losses: Losses) -> dict[str, Any] | None:
+        tolerance = self._tolerance("warning")
+        mu0 = self._detectors["warning"].mu0
+        arl = max(self._policy.panes_per_day * self._policy.tolerances.warning_days, 2.0)
+        excess = gate_excess(self.adwin, mu0 - tolerance, tolerance, arl)
+        numbers = {
+            "excess": excess,
+            "adaptive_mean": self.adwin.mean,
+            "adaptive_width": float(self.adwin.width),
+        }
+        guarantee = "heuristic: no bound on false alarms; see the e_detector alert for the proved one"
+        subject = Subject("adwin_gate", self.subject, "info", "adwin_gate", guarantee)
+        summary = f"{self.subject} has risen to {self.adwin.mean:.4f} over ADWIN's window"
+        word = Word(excess > 0, self._healthy("adwin", mu0), numbers, summary)
+        return self._alerts["adwin"].on_pane(subject, key, word)
+
+    def _healthy(self, name: str, mu0: float) -> bool:
+        """Does what came since the onset, or since it last looked bad, prove that the loss is within mu0 again?
+
+        The window grows until it can tell (semantics 28); it starts over when it proves the opposite."""
+        if not self._alerts[name].firing:
+            return False
+        since = Losses.of(self._since, self.regression)
+        if since.n == 0:
+            return False
+        mean = since.total / since.n
+        spread = max(since.squares / since.n - mean * mean, mean * (1 - mean) if not self.regression else 0.0)
+        margin = _Z * math.sqrt(max(spread, 1e-9) / since.n) + 1 / since.n
+        if mean - margin > mu0:
+            self._since = Outcomes()
+            return False
+        return mean + margin < mu0
+
+    def alerts(self) -> Iterator[ActiveAlert]:
+        for name, state in self._alerts.items():
+            kind, severity = ("adwin_gate", "info") if name == "adwin" else ("performance", name)
+            yield ActiveAlert((kind, self.subject, severity), state.firing, state)
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "adwin": self._adwin.snapshot(),
+            "cuts": self.cuts,
+            "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
+            "alerts": {name: a.snapshot() for name, a in self._alerts.items()},
+            "since": self._since.to_wire(),
+        }
+
+    def restore(self, wire: dict[str, Any]) -> None:
+        self._adwin.restore(wire["adwin"])
+        self.adwin = self._adwin.update()
+        self.cuts = dict(wire["cuts"])
+        for name, detector in self._detectors.items():
+            if name in wire["detectors"]:
+                detector.restore(wire["detectors"][name])
+                self.evidence[name] = detector.evidence()
+        self._alerts = {name: AlertState.restore(a) for name, a in wire["alerts"].items()}
+        self._since = Outcomes.from_wire(wire["since"])

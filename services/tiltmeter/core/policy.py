@@ -1,0 +1,67 @@
+"""What an operator may decide about time and tasks, as plain values the core can use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """How much change is benign, and how rare a false alarm must be. Defaults: docs/statistics."""
+
+    feature_ks: float = 0.05  # tau: KS distance that does not matter yet
+    feature_ks_large: float = 0.10
+    error_rate: float = 0.02  # absolute, above the reference's upper bound
+    error_rate_critical: float = 0.05
+    loss: float = 0.05  # regression: share of the loss cap
+    warning_days: float = 30.0  # one false warning in so many days, per model
+    critical_days: float = 365.0
+    min_samples: int = 200  # below: a gauge is NaN, not a guess
+    clear_panes: int = 5  # panes that must look healthy before an alert resolves
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPolicy:
+    """Per model. Windows are counted in panes."""
+
+    pane_ms: int = 10 * SECOND
+    task: str = "auto"  # auto | classification | regression
+    windows: Mapping[str, int] = field(default_factory=lambda: {"short": 6, "medium": 60, "long": 360})
+    detection_window: str = "short"  # the window whose KS distance may alarm
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    loss_scale: float = 1.0  # regression without a reference: unit in which errors are quantised
+
+    @property
+    def panes_per_day(self) -> float:
+        return DAY / self.pane_ms
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPolicy:
+    """Per deployment (semantics 2 and 11)."""
+
+    delay_ms: int = 5 * SECOND  # watermark.delay
+    retention_ms: int = 7 * DAY  # wait for feedback so long
+    dedup_ms: int = HOUR  # recognise duplicate predictions
+    corrections_ms: int = DAY  # accept a revised label
+    models: Mapping[str, ModelPolicy] = field(default_factory=dict)
+    default: ModelPolicy = field(default_factory=ModelPolicy)
+
+    #: Retention is kept in this many whole buckets, so that expiry is a drop and not a search.
+    BUCKETS: ClassVar[int] = 8
+
+    @property
+    def bucket_ms(self) -> int:
+        return max(-(-self.retention_ms // self.BUCKETS), self.dedup_ms, 1)
+
+    @property
+    def reach(self) -> int:
+        """How many buckets apart a prediction and its feedback may be."""
+        return -(-self.retention_ms // self.bucket_ms)
+
+    def model(self, name: str) -> ModelPolicy:
+        return self.models.get(name, self.default)

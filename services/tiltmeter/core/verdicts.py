@@ -1,0 +1,117 @@
+"""From a detector's word per pane to alerts: one state machine for every kind of detector.
+
+    quiet ──alarm──▶ firing ──healthy for `clear_panes` panes──▶ quiet
+
+All times are event times and every field follows from the panes, so a restart or a replay publishes the same
+alert with the same id.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from tiltmeter.core.panes.key import PaneKey
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an alert is about. Its fingerprint is the same for all alerts about the same thing."""
+
+    kind: str  # feature_drift | prediction_drift | performance | adwin | ...
+    name: str  # feature, metric or signal
+    severity: str  # info | warning | critical
+    detector: str
+    guarantee: str  # what a reader may rely on, in one sentence
+
+    def fingerprint(self, key: PaneKey) -> str:
+        return digest(key.model, key.version, key.segment, self.kind, self.name, self.severity, self.detector)
+
+
+@dataclass(slots=True)
+class Word:
+    """What a detector says after a pane: ``alarm`` starts an alert, ``healthy`` panes end it."""
+
+    alarm: bool
+    healthy: bool
+    evidence: dict[str, float] = field(default_factory=dict)
+    summary: str = ""
+
+
+@dataclass(slots=True)
+class AlertState:
+    """State of one subject in one (model, version, segment)."""
+
+    clear_panes: int
+    firing: bool = False
+    healthy_panes: int = 0
+    first_ms: int = 0
+    last_ms: int = 0
+    evidence: dict[str, float] = field(default_factory=dict)
+    summary: str = ""
+
+    def on_pane(self, subject: Subject, key: PaneKey, word: Word) -> dict[str, Any] | None:
+        """The alert to publish after this pane, if the state changed."""
+        evidence = {name: value for name, value in word.evidence.items() if math.isfinite(value)}
+        if word.alarm and not self.firing:
+            self.firing, self.first_ms, self.healthy_panes = True, key.end_ms, 0
+            self.last_ms, self.evidence, self.summary = key.end_ms, evidence, word.summary
+            return self._alert(subject, key, "firing")
+        if not self.firing:
+            return None
+        if word.alarm or not word.healthy:
+            self.healthy_panes = 0
+            if word.alarm:
+                self.last_ms, self.evidence, self.summary = key.end_ms, evidence, word.summary
+            return None
+        self.healthy_panes += 1
+        if self.healthy_panes < self.clear_panes:
+            return None
+        self.firing, self.healthy_panes = False, 0
+        self.evidence = evidence
+        return self._alert(subject, key, "resolved")
+
+    def _alert(self, subject: Subject, key: PaneKey, transition: str) -> dict[str, Any]:
+        fingerprint = subject.fingerprint(key)
+        return {
+            "id": digest(fingerprint, str(key.start_ms), transition),
+            "fingerprint": fingerprint,
+            "transition": transition,
+            "kind": subject.kind,
+            "subject": subject.name,
+            "severity": subject.severity,
+            "detector": subject.detector,
+            "guarantee": subject.guarantee,
+            "model": key.model,
+            "version": key.version,
+            "segment": key.segment,
+            "pane_start": key.start_ms,
+            "pane_end": key.end_ms,
+            "first_at": self.first_ms,
+            "last_at": self.last_ms,
+            "resolved_at": key.end_ms if transition == "resolved" else None,
+            "evidence": self.evidence,
+            "summary": self.summary,
+        }
+
+    def snapshot(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def restore(cls, wire: dict[str, Any]) -> AlertState:
+        return cls(**wire)
+
+
+class ActiveAlert(NamedTuple):
+    """An alert that exists, firing or not; ``names`` are kind, subject, severity."""
+
+    names: tuple[str, str, str]
+    firing: bool
+    state: AlertState
+
+
+def digest(*parts: str) -> str:
+    """32 hex digits over the parts; a separator that cannot occur in JSON text keeps them apart."""
+    return blake2b("\x00".join(parts).encode(), digest_size=16).hexdigest()

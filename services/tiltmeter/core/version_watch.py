@@ -1,0 +1,136 @@
+"""Everything watched about one (model, version, segment): windows, drift, performance, alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tiltmeter.core.feature_watch import FeatureWatch
+from tiltmeter.core.join_state import Pane
+from tiltmeter.core.panes.fill_predictions import complete_missing
+from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.label_pane import FEEDBACK, LabelPane
+from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.performance_watch import PerformanceWatch
+from tiltmeter.core.policy import ModelPolicy
+from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.verdicts import ActiveAlert
+from tiltmeter.core.windows import Window
+
+Predictions = Window[PredictionPane]
+Labels = Window[Outcomes]
+
+
+class VersionWatch:
+    """Prediction panes and label panes are two timelines that never wait for each other: which of them is ahead
+    differs between a live run and a replay, so nothing decided on one may depend on how far the other is."""
+
+    def __init__(self, key: PaneKey, policy: ModelPolicy, references: ReferenceBook) -> None:
+        self.model, self.version, self.segment = key.model, key.version, key.segment
+        self._width_ms = key.width_ms
+        self._policy = policy
+        self._references = references
+        self.features: FeatureWatch | None = None
+        first = references.first(key.model, key.version)
+        self.performance = PerformanceWatch(first.performance if first else None, policy)
+        self.predictions: dict[str, Predictions] = self._prediction_windows("")
+        self.labels: dict[str, Labels] = {
+            name: Window(panes, self._width_ms, Outcomes) for name, panes in policy.windows.items()
+        }
+        self.total = PredictionPane(key)
+        self.all_labels = Outcomes()
+        self.feedback = dict.fromkeys(FEEDBACK, 0)
+        self.last_prediction_pane: int | None = None
+        self.last_label_pane: int | None = None
+        self.lifted_panes = 0
+        self.min_samples = policy.tolerances.min_samples
+        measured = first.performance if first else None
+        #: Regression: what errors are quantised in.
+        self.unit = measured.scale if measured and measured.task == "regression" else policy.loss_scale
+
+    def alerts(self) -> Iterator[ActiveAlert]:
+        """Every alert this version can raise, firing or not."""
+        if self.features is not None:
+            yield from self.features.alerts()
+        yield from self.performance.alerts()
+
+    def on_pane(self, pane: Pane) -> list[dict[str, Any]]:
+        """A closed, merged pane; panes of each kind come in order of time. Returns alerts to publish."""
+        self.lifted_panes += pane.lifted
+        if isinstance(pane, LabelPane):
+            return self._on_labels(pane)
+        return self._on_predictions(pane)
+
+    def _on_predictions(self, pane: PredictionPane) -> list[dict[str, Any]]:
+        complete_missing(pane)
+        if self.features is None or self.features.reference.reference_id != pane.reference_id:
+            self._change_reference(pane.reference_id)
+        for window in self.predictions.values():
+            window.add(pane.key.start_ms, pane)
+        self.total.add(pane)
+        self.last_prediction_pane = pane.key.end_ms
+        if self.features is None:
+            return []
+        return self.features.on_pane(pane, self.predictions[self._policy.detection_window])
+
+    def _on_labels(self, pane: LabelPane) -> list[dict[str, Any]]:
+        outcomes = pane.total()
+        self.all_labels.add(outcomes)
+        for change in pane.corrections.values():
+            self.all_labels.add(change)
+        for window in self.labels.values():
+            window.add(pane.key.start_ms, outcomes)
+            for start_ms, change in sorted(pane.corrections.items()):
+                window.amend(start_ms, change)
+        for name, count in pane.feedback.items():
+            self.feedback[name] += count
+        self.last_label_pane = pane.key.end_ms
+        return self.performance.on_pane(pane.key, outcomes)
+
+    def _change_reference(self, reference_id: str) -> None:
+        """Panes of different references are never added: windows and totals of features start over."""
+        reference = self._references.by_id(reference_id) if reference_id else None
+        self.features = FeatureWatch(reference, self._policy) if reference is not None else None
+        if self.total.reference_id != reference_id:
+            self.predictions = self._prediction_windows(reference_id)
+            kept = (self.total.events, self.total.weight, self.total.errors)
+            self.total = PredictionPane(self.total.key, reference_id)
+            self.total.events, self.total.weight, self.total.errors = kept
+
+    def _prediction_windows(self, reference_id: str) -> dict[str, Predictions]:
+        key = PaneKey(0, self._width_ms, self.model, self.version, self.segment)
+        return {
+            name: Window(panes, self._width_ms, lambda: PredictionPane(key, reference_id))
+            for name, panes in self._policy.windows.items()
+        }
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "version": self.version,
+            "segment": self.segment,
+            "width": self._width_ms,
+            "reference_id": self.total.reference_id,
+            "total": self.total.to_wire(),
+            "all_labels": self.all_labels.to_wire(),
+            "feedback": self.feedback,
+            "last": [self.last_prediction_pane, self.last_label_pane, self.lifted_panes],
+            "predictions": {name: window.snapshot() for name, window in self.predictions.items()},
+            "labels": {name: window.snapshot() for name, window in self.labels.items()},
+            "features": self.features.snapshot() if self.features else None,
+            "performance": self.performance.snapshot(),
+        }
+
+    def restore(self, wire: dict[str, Any]) -> None:
+        self._change_reference(wire["reference_id"])
+        self.total = PredictionPane.from_wire(wire["total"])
+        self.all_labels = Outcomes.from_wire(wire["all_labels"])
+        self.feedback = dict(wire["feedback"])
+        self.last_prediction_pane, self.last_label_pane, self.lifted_panes = wire["last"]
+        for name, window in self.predictions.items():
+            window.restore(wire["predictions"].get(name, []), PredictionPane.from_wire)
+        for name, labels in self.labels.items():
+            labels.restore(wire["labels"].get(name, []), Outcomes.from_wire)
+        if self.features is not None and wire["features"] is not None:
+            self.features.restore(wire["features"])
+        self.performance.restore(wire["performance"])

@@ -1,0 +1,102 @@
+"""The one table of metrics: exporter, documentation, dashboards and rules are checked against it.
+
+``model`` and ``version`` lead the labels of everything about a model. Never an id, a raw value or free text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["counter", "gauge", "histogram"]
+MODEL = ("model", "version", "segment")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """Name without the ``tiltmeter_`` prefix and, for a counter, without ``_total``."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        return f"tiltmeter_{self.name}" + ("_total" if self.kind == "counter" else "")
+
+
+_ALL = [
+    Metric("predictions", "counter", "Predictions counted in closed panes.", MODEL),
+    Metric("prediction_errors", "counter", "Predictions that serving code reported as failed.", MODEL),
+    Metric("feedback", "counter", "Feedback events by what became of them.", (*MODEL, "outcome")),
+    Metric("feature_values", "counter", "Feature values by state.", (*MODEL, "feature", "state")),
+    Metric("prediction_score", "histogram", "Scores or confidences of predictions.", MODEL),
+    Metric("serving_latency_seconds", "histogram", "Latency the serving code reported.", MODEL),
+    Metric("window_samples", "gauge", "Labelled predictions in the window.", (*MODEL, "window")),
+    Metric("window_predictions", "gauge", "Predictions in the window.", (*MODEL, "window")),
+    Metric("reference_info", "gauge", "1, with the reference in force.", (*MODEL, "reference_id", "state")),
+    Metric("accuracy_ratio", "gauge", "Share of correct classes in the window.", (*MODEL, "window")),
+    Metric("precision_ratio", "gauge", "Precision (positive class, or macro).", (*MODEL, "window")),
+    Metric("recall_ratio", "gauge", "Recall (positive class, or macro).", (*MODEL, "window")),
+    Metric("f1_ratio", "gauge", "F1 (positive class, or macro).", (*MODEL, "window")),
+    Metric("log_loss", "gauge", "Mean log loss, natural logarithm.", (*MODEL, "window")),
+    Metric("brier_score", "gauge", "Mean squared distance between score and label.", (*MODEL, "window")),
+    Metric("mae", "gauge", "Mean absolute error in the target's units.", (*MODEL, "window")),
+    Metric("rmse", "gauge", "Root mean squared error in the target's units.", (*MODEL, "window")),
+    Metric("bias", "gauge", "Mean of prediction - label in the target's units.", (*MODEL, "window")),
+    Metric("r2", "gauge", "Coefficient of determination.", (*MODEL, "window")),
+    Metric(
+        "drift_ks",
+        "gauge",
+        "KS distance from the reference: proved lower bound, sample estimate, upper bound.",
+        (*MODEL, "feature", "window", "bound"),
+    ),
+    Metric(
+        "drift_evidence_ratio",
+        "gauge",
+        "Log evidence over log threshold; 1 alarms.",
+        (*MODEL, "detector", "subject"),
+    ),
+    Metric("adwin_mean", "gauge", "Mean of ADWIN's adaptive window.", (*MODEL, "signal")),
+    Metric("adwin_cuts", "counter", "Cuts of ADWIN's window.", (*MODEL, "signal", "direction")),
+    Metric("alert_active", "gauge", "1 while the alert is firing.", (*MODEL, "kind", "subject", "severity")),
+    Metric("alerts", "counter", "Alerts fired.", (*MODEL, "kind", "severity")),
+    Metric(
+        "expired_predictions",
+        "counter",
+        "Predictions whose label never came.",
+        ("model", "version", "partition"),
+    ),
+    Metric(
+        "late_events",
+        "counter",
+        "Predictions after their pane was emitted.",
+        ("model", "version", "partition"),
+    ),
+    Metric(
+        "duplicate_predictions",
+        "counter",
+        "Predictions seen before, by whether their content was the same.",
+        ("model", "version", "content", "partition"),
+    ),
+    Metric("orphaned_feedback", "counter", "Feedback whose prediction never came.", ("partition",)),
+    Metric("rejected_events", "counter", "Events that could not be used.", ("topic", "reason", "partition")),
+    Metric(
+        "wrong_partition", "counter", "Sampled events in a partition their key does not hash to.", ("topic",)
+    ),
+    Metric("pending_predictions", "gauge", "Predictions waiting for a label.", ("partition",)),
+    Metric("feedback_waiting", "gauge", "Feedback waiting for its prediction.", ("partition",)),
+    Metric(
+        "watermark_timestamp_seconds",
+        "gauge",
+        "Event time the partition is complete to.",
+        ("partition", "side"),
+    ),
+    Metric("pane_conflicts", "counter", "Panes sent twice with different content: a bug.", ("model",)),
+    Metric("stray_panes", "counter", "Panes that came after they had been judged.", ("model",)),
+    Metric("assigned_partitions", "gauge", "Source partitions this worker owns.", ("stage",)),
+    Metric("dropped_series", "counter", "Series left out because a metric reached its limit."),
+    Metric("build_info", "gauge", "1, with the version of Tiltmeter.", ("version",)),
+]
+METRICS = {metric.name: metric for metric in _ALL}

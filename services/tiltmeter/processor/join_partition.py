@@ -1,0 +1,169 @@
+"""One owned partition of the JOIN stage: the joiner and the I/O around it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.join_state import NEVER
+from tiltmeter.core.joiner import Joiner
+from tiltmeter.core.pane_messages import pane_message, watermark_message
+from tiltmeter.events.columns import Rejected
+from tiltmeter.kafka.connection import KafkaConnection
+from tiltmeter.kafka.producer import LogProducer
+from tiltmeter.kafka.reader import PartitionReader, TopicPartition
+from tiltmeter.kafka.topics import TopicNames
+from tiltmeter.processor.rejected_headers import rejected_headers
+from tiltmeter.processor.stage import Record
+
+#: A join-log record is at most this large; a batch that decides more is cut in two.
+LOG_RECORD_BYTES = 512 * 1024
+#: Watermarks go to every panes partition, so not more often than this unless they close something.
+WATERMARK_SECONDS = 1.0
+
+
+class FencedError(Exception):
+    """Another worker has written to the join log of a partition this worker believed to own."""
+
+
+class JoinPartition:
+    """Runs the commit order of :mod:`tiltmeter.core.joiner` for one partition number."""
+
+    def __init__(
+        self,
+        joiner: Joiner,
+        names: TopicNames,
+        producer: LogProducer,
+        partitions: int,
+        panes_partitions: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.joiner = joiner
+        self._names = names
+        self._producer = producer
+        self._partitions = partitions
+        self._panes_partitions = panes_partitions
+        self._clock = clock
+        self._said: dict[str, int] = {}
+        self._said_at = float("-inf")
+        self._idle_base: dict[str, int] = {}
+        self._idle_ms: dict[str, int] = {}
+
+    async def restore(self, connection: KafkaConnection) -> None:
+        """Read the join log to its end, claim the partition, read up to the claim, send what may be unsent."""
+        await asyncio.to_thread(self._catch_up, connection)
+        claim = self.joiner.claim()
+        epoch = self.joiner.state.epoch + 1
+        await self._append(claim)
+        await asyncio.to_thread(self._catch_up, connection)
+        if self.joiner.state.epoch != epoch:
+            raise FencedError(
+                f"partition {self.joiner.partition} was claimed by another worker (epoch "
+                f"{self.joiner.state.epoch}) while this one claimed epoch {epoch}. Nothing is lost: restart this "
+                "worker. If it happens again, check that no two deployments share one group and topic prefix."
+            )
+        await self._publish(force=True)
+
+    def _catch_up(self, connection: KafkaConnection) -> None:
+        where = TopicPartition(self._names.joinlog, self.joiner.partition)
+        with PartitionReader(connection) as reader:
+            start = max(self.joiner.state.log_next, reader.earliest_offset(where))
+            for records in reader.read_to_end(where, start):
+                for record in records:
+                    if record.value is not None:
+                        self.joiner.restore(record.value, record.offset)
+
+    async def process(self, side: str, start: int, end: int, records: Sequence[Record]) -> None:
+        """One micro-batch through all steps; cut in two as long as its log record is too large."""
+        decision, rejected = self.joiner.decide(side, start, end, records)  # 1
+        raw = decision.encode()
+        if len(raw) > LOG_RECORD_BYTES and len(records) > 1:
+            half = len(records) // 2
+            cut = records[half].offset
+            await self.process(side, start, cut, records[:half])
+            await self.process(side, cut, end, records[half:])
+            return
+        # Before the log says they are done with: sent twice after a crash, but never lost.
+        await self._send_rejected(side, rejected)
+        expected = self.joiner.state.log_next
+        offset = await self._append(raw)  # 2
+        if offset != expected:
+            raise FencedError(
+                f"join log of partition {self.joiner.partition}: this worker's record came to offset {offset}, "
+                f"{expected} was expected, so another worker owns the partition now. Nothing is lost: this "
+                "worker's record is void, and it stops."
+            )
+        self.joiner.apply(decision, offset)  # 3
+        await self._publish()  # 4
+
+    async def idle(self, side: str, idle_ms: int, idle_after_ms: int) -> None:
+        """Nothing to read on this side. After ``idle_after_ms`` its watermark follows the wall clock's pace, from
+        where it stood; a side that has seen nothing yet starts from where the other one stands."""
+        state = self.joiner.state
+        if idle_ms < self._idle_ms.get(side, 0):
+            self._idle_base.pop(side, None)
+        self._idle_ms[side] = idle_ms
+        own = state.sides[side].watermark_ms
+        other = state.sides[FEEDBACK if side == PREDICTIONS else PREDICTIONS].watermark_ms
+        if side not in self._idle_base and max(own, other) > NEVER:
+            self._idle_base[side] = (own if own > NEVER else other) - (idle_ms if own == NEVER else 0)
+        base = self._idle_base.get(side)
+        if base is not None and idle_ms >= idle_after_ms and base + idle_ms > own:
+            decision = self.joiner.decide_lift(side, base + idle_ms)
+            expected = state.log_next
+            offset = await self._append(decision.encode())
+            if offset != expected:
+                raise FencedError(
+                    f"join log of partition {self.joiner.partition}: another worker owns it now"
+                )
+            self.joiner.apply(decision, offset)
+        if idle_ms >= idle_after_ms or self._said:
+            await self._publish(force=not self._said)
+
+    async def _append(self, raw: bytes) -> int:
+        delivered = await self._producer.produce(self._names.joinlog, self.joiner.partition, None, raw)
+        return await delivered
+
+    async def _publish(self, force: bool = False) -> None:
+        """Closed panes, then watermarks (semantics 4), then remember that they have arrived."""
+        state, partition = self.joiner.state, self.joiner.partition
+        marks = self.joiner.watermarks()
+        panes = self.joiner.outbox()
+        sent = [
+            await self._producer.produce(
+                self._names.panes, None, pane.key.model.encode(), pane_message(pane, partition, state.epoch)
+            )
+            for pane in panes
+        ]
+        for delivered in sent:
+            await delivered
+        if panes:
+            self.joiner.confirm(marks)
+        due = self._clock() - self._said_at >= WATERMARK_SECONDS
+        if not force and (marks == self._said or not due):
+            return
+        message = watermark_message(partition, self._partitions, state.epoch, marks)
+        said = [
+            await self._producer.produce(self._names.panes, q, None, message)
+            for q in range(self._panes_partitions)
+        ]
+        for delivered in said:
+            await delivered
+        self._said, self._said_at = marks, self._clock()
+
+    async def _send_rejected(self, side: str, rejected: Sequence[Rejected]) -> None:
+        topic = self._names.predictions if side == PREDICTIONS else self._names.feedback
+        sent = [
+            await self._producer.produce(
+                self._names.rejected,
+                None,
+                item.key,
+                item.value,
+                rejected_headers(item, topic, self.joiner.partition),
+            )
+            for item in rejected
+        ]
+        for delivered in sent:
+            await delivered

@@ -1,0 +1,114 @@
+"""Everything a worker knows right now, as one JSON document: /status.json and the source of the status page."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tiltmeter import __version__
+from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.performance import classification, regression
+from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.watcher import Watcher
+from tiltmeter.processor.join_stage import JoinStage
+from tiltmeter.processor.watch_stage import WatchStage
+
+
+def status(join: JoinStage, watch: WatchStage) -> dict[str, Any]:
+    """``models`` holds only models whose panes this worker owns; other workers know the rest."""
+    return {
+        "version": __version__,
+        "partitions": {
+            str(p): {
+                **owned.joiner.state.header_to_wire(),
+                "open_panes": len(owned.joiner.state.open),
+                "unconfirmed_panes": len(owned.joiner.state.outbox),
+            }
+            for p, owned in sorted(join.owned.items())
+        },
+        "watching": sorted(watch.owned),
+        "models": [
+            version_status(watcher, version)
+            for watcher in watch.watchers()
+            for version in watcher.versions.values()
+        ],
+        "alerts": [
+            alert for owned in watch.owned.values() for ring in owned.alerts.values() for alert in ring
+        ],
+    }
+
+
+def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
+    """One (model, version, segment): exact totals since the beginning, and the windows."""
+    total = watch.total
+    return {
+        "model": watch.model,
+        "version": watch.version,
+        "segment": watch.segment,
+        "reference_id": total.reference_id,
+        "predictions": total.events,
+        "prediction_weight": total.weight,
+        "prediction_errors": total.errors,
+        "unknown_features": total.unknown_features,
+        "feedback": watch.feedback,
+        "features": {name: counts.to_wire() for name, counts in sorted(total.features.items())},
+        "last_prediction_pane": watch.last_prediction_pane,
+        "last_label_pane": watch.last_label_pane,
+        "lifted_panes": watch.lifted_panes,
+        "pane_copies": watcher.merge.counters.copies,
+        "pane_conflicts": watcher.merge.counters.conflicting,
+        "stray_panes": watcher.merge.counters.stray,
+        "performance": {
+            "all": _performance(watch.all_labels, watch.unit),
+            **{name: _performance(window.total, watch.unit) for name, window in watch.labels.items()},
+        },
+        "drift": {
+            name: {
+                feature: {
+                    "rows": d.rows,
+                    "at_least": _number(max(d.low, 0.0)),
+                    "sample_low": _number(d.estimate),
+                    "sample_high": _number(d.sample_high),
+                    "at_most": _number(d.high),
+                }
+                for feature, d in watch.features.drifts(window.total)
+            }
+            for name, window in (watch.predictions.items() if watch.features else ())
+            if watch.features is not None
+        },
+        "adwin": {
+            "mean": _number(watch.performance.adwin.mean),
+            "width": watch.performance.adwin.width,
+            "cuts": watch.performance.cuts,
+        },
+        "evidence": {name: evidence.ratio for name, evidence in watch.performance.evidence.items()},
+        "firing": [alert.names for alert in watch.alerts() if alert.firing],
+    }
+
+
+def _performance(outcomes: Outcomes, unit: float) -> dict[str, Any]:
+    answer: dict[str, Any] = {"labelled": outcomes.n}
+    if outcomes.confusion:
+        precision, recall, f1 = classification.precision_recall_f1(outcomes)
+        answer |= {
+            "classified": outcomes.classified,
+            "correct": outcomes.correct,
+            "accuracy": _number(classification.accuracy(outcomes)),
+            "precision": _number(precision),
+            "recall": _number(recall),
+            "f1": _number(f1),
+            "brier_score": _number(classification.brier_score(outcomes)),
+            "log_loss": _number(classification.log_loss(outcomes)),
+        }
+    elif outcomes.sum("scored"):
+        answer |= {
+            "mae": _number(regression.mae(outcomes, unit)),
+            "rmse": _number(regression.rmse(outcomes, unit)),
+            "bias": _number(regression.bias(outcomes, unit)),
+            "r2": _number(regression.r2(outcomes)),
+        }
+    return answer
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

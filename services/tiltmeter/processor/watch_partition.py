@@ -1,0 +1,127 @@
+"""One owned partition of the WATCH stage: a watcher per model and the I/O around them.
+
+Order of a batch: (1) fold its messages into the watchers, (2) publish the alerts that follow, acknowledged, (3)
+from time to time write snapshots. A crash anywhere replays from the last snapshot; an alert published twice has
+the same id.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from tiltmeter.core.pane_merge import PaneMerge
+from tiltmeter.core.pane_messages import PANE, read_message
+from tiltmeter.core.policy import JoinPolicy
+from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.watcher import Watcher
+from tiltmeter.events.columns import LogRecord
+from tiltmeter.kafka.producer import LogProducer
+from tiltmeter.kafka.topics import TopicNames
+from tiltmeter.processor.stage import Batch
+
+#: Alerts kept per model for the status page.
+ALERTS_SHOWN = 200
+
+
+class WatchPartition:
+    """``watchers`` by model; ``caught_up`` once everything that stood in the log at the start is folded in."""
+
+    def __init__(
+        self,
+        partition: int,
+        names: TopicNames,
+        producer: LogProducer,
+        policy: JoinPolicy,
+        references: ReferenceBook,
+        snapshot_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.watchers: dict[str, Watcher] = {}
+        self.alerts: dict[str, deque[dict[str, Any]]] = {}
+        self.caught_up = False
+        self._partition = partition
+        self._names = names
+        self._producer = producer
+        self._policy = policy
+        self._references = references
+        self._from: dict[str, int] = {}  # model → first offset its snapshot does not contain
+        self._sources = PaneMerge(policy.delay_ms)  # what the source partitions have said, for new models
+        self._next = 0
+        self._end_at_start = 0
+        self._clock = clock
+        self._snapshot_seconds = snapshot_seconds
+        self._snapshot_at = clock()
+        self._changed: set[str] = set()
+
+    def restore(self, records: list[LogRecord], log_end: int) -> int | None:
+        """Take up the latest snapshot of each model; returns where to read on, None for the beginning."""
+        for record in records:
+            if record.key is None or record.value is None:
+                continue
+            header, raw = zlib.decompress(record.value).split(b"\n", 1)
+            model = record.key.decode()
+            watcher = self._watcher(model)
+            watcher.restore(raw)
+            self._from[model] = orjson.loads(header)["next"]
+        self._end_at_start = log_end
+        return min(self._from.values(), default=None)
+
+    async def process(self, batch: Batch) -> None:
+        for record in batch.records:
+            if record.value is not None:
+                self._fold(record.offset, read_message(record.value))
+        self._next = batch.end
+        sent = []
+        for model, watcher in self.watchers.items():
+            panes, alerts = watcher.advance()
+            if panes:
+                self._changed.add(model)
+            for alert in alerts:
+                self.alerts.setdefault(model, deque(maxlen=ALERTS_SHOWN)).append(alert)
+                value = orjson.dumps(alert)
+                sent.append(await self._producer.produce(self._names.alerts, None, model.encode(), value))
+        for delivered in sent:
+            await delivered
+        self.caught_up = self.caught_up or batch.end >= self._end_at_start
+        if self._clock() - self._snapshot_at >= self._snapshot_seconds:
+            await self.snapshot()
+
+    def _fold(self, offset: int, message: dict[str, Any]) -> None:
+        if message["type"] == PANE:
+            model = message["pane"]["model"]
+            if offset >= self._from.get(model, 0):
+                self._watcher(model).on_message(message)
+            return
+        self._sources.on_watermark(message)
+        for model, watcher in self.watchers.items():
+            if offset >= self._from.get(model, 0):
+                watcher.on_message(message)
+
+    def _watcher(self, model: str) -> Watcher:
+        if model not in self.watchers:
+            watcher = Watcher(model, self._policy.model(model), self._policy.delay_ms, self._references)
+            watcher.merge.partitions = self._sources.partitions
+            watcher.merge.sources = copy.deepcopy(self._sources.sources)
+            self.watchers[model] = watcher
+        return self.watchers[model]
+
+    async def snapshot(self) -> None:
+        """Write the state of every model that has changed, with the offset up to which it has read."""
+        header = orjson.dumps({"next": self._next})
+        sent = []
+        for model in sorted(self._changed):
+            value = zlib.compress(header + b"\n" + self.watchers[model].snapshot(), 1)
+            sent.append(
+                await self._producer.produce(self._names.snapshots, self._partition, model.encode(), value)
+            )
+        for delivered in sent:
+            await delivered
+        self._changed.clear()
+        self._snapshot_at = self._clock()

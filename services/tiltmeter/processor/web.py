@@ -1,0 +1,100 @@
+"""/metrics, /healthz, /readyz and /status.json, served from the worker's own event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Self
+
+import orjson
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from tiltmeter import __version__
+from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
+from tiltmeter.metrics.collector import SnapshotCollector
+from tiltmeter.metrics.join_samples import join_samples
+from tiltmeter.metrics.model_samples import model_samples
+from tiltmeter.metrics.sample import Sample
+from tiltmeter.processor.join_stage import JoinStage
+from tiltmeter.processor.status import status
+from tiltmeter.processor.watch_stage import WatchStage
+
+
+class Web:
+    """An async context manager; ``port`` 0 takes a free one (see :attr:`url`)."""
+
+    def __init__(self, join: JoinStage, watch: WatchStage, host: str, port: int) -> None:
+        self._join = join
+        self._watch = watch
+        self._host, self._port = host, port
+        self._registry = CollectorRegistry()
+        self._registry.register(SnapshotCollector([self._worker, self._partitions, self._models]))
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        routes: dict[str, Callable[[web.Request], web.Response]] = {
+            "/metrics": self._metrics,
+            "/healthz": self._healthy,
+            "/readyz": self._ready,
+            "/status.json": self._status,
+        }
+        for path, answer in routes.items():
+            app.router.add_get(path, _handler(answer))
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    def _healthy(self, _: web.Request) -> web.Response:
+        """That this is answered says that the event loop turns; also during rebalancing and restore."""
+        return web.json_response({"status": "ok"})
+
+    def _ready(self, _: web.Request) -> web.Response:
+        """Ready when it owns something and the panes it owns are read to where the log stood at the start."""
+        behind = sorted(q for q, owned in self._watch.owned.items() if not owned.caught_up)
+        ready = bool(self._join.owned or self._watch.owned) and not behind
+        answer = {"ready": ready, "join": sorted(self._join.owned), "watch": sorted(self._watch.owned)}
+        return web.json_response({**answer, "catching_up": behind}, status=200 if ready else 503)
+
+    def _status(self, _: web.Request) -> web.Response:
+        body = orjson.dumps(
+            status(self._join, self._watch), option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+        )
+        return web.Response(body=body, content_type="application/json")
+
+    def _worker(self) -> Iterator[Sample]:
+        yield Sample("build_info", (__version__,), 1)
+        yield Sample("assigned_partitions", ("join",), len(self._join.owned))
+        yield Sample("assigned_partitions", ("watch",), len(self._watch.owned))
+
+    def _partitions(self) -> Iterator[Sample]:
+        predictions, feedback = self._join.topics
+        for partition, owned in self._join.owned.items():
+            state = owned.joiner.state
+            yield from join_samples(partition, state, {PREDICTIONS: predictions, FEEDBACK: feedback})
+
+    def _models(self) -> Iterator[Sample]:
+        for watcher in self._watch.watchers():
+            yield from model_samples(watcher)
+
+
+def _handler(
+    answer: Callable[[web.Request], web.Response],
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return answer(request)
+
+    return handle

@@ -1,0 +1,185 @@
+"""The one configuration tree: arguments over environment over file over the defaults written here.
+
+Environment: ``TILTMETER_`` and ``__`` between levels, e.g. ``TILTMETER_KAFKA__BOOTSTRAP_SERVERS=broker:9092``.
+File: TOML, named by ``--config`` or ``TILTMETER_CONFIG``. An unknown key or a bad value does not start; the
+message names the key. Durations are written ``500ms``, ``10s``, ``5m``, ``1h``, ``7d``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from tiltmeter.core.policy import DAY, HOUR, MINUTE, SECOND, JoinPolicy, ModelPolicy, Tolerances
+
+_UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+
+
+def _duration(value: Any) -> Any:
+    match = re.fullmatch(r"(\d+)\s*(ms|s|m|h|d)", value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a duration: write 500ms, 10s, 5m, 1h or 7d")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+#: Milliseconds inside, ``10s`` outside.
+Duration = Annotated[int, BeforeValidator(_duration), Field(gt=0)]
+
+
+def _default(text: str, description: str | None = None) -> Any:
+    """A default written as an operator would write it; Duration parses it."""
+    return Field(text, description=description)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class KafkaSettings(Section):
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="Comma-separated host:port of the brokers.")
+    topic_prefix: str = Field("tiltmeter", pattern=r"^[a-zA-Z0-9][a-zA-Z0-9.\-]*$")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_ca_location: Path | None = None
+    ssl_certificate_location: Path | None = None
+    ssl_key_location: Path | None = None
+
+
+class TopicSettings(Section):
+    """Used by ``tiltmeter topics create`` only; a running processor takes the topics as they are."""
+
+    partitions: int = Field(4, ge=1, le=1000, description="Of predictions and feedback: they must be equal.")
+    panes_partitions: int = Field(4, ge=1, le=16)
+    replication: int = Field(1, ge=1)
+    source_retention: Duration = _default("30d")
+
+
+class WatermarkSettings(Section):
+    delay: Duration = _default("5s", "A pane is emitted once, so long after its end, in event time.")
+    idle_after: Duration = _default("15s", "A partition at lag 0 for so long no longer holds others up.")
+
+
+class JoinSettings(Section):
+    retention: Duration = _default("7d", "How long a prediction waits for its feedback, and vice versa.")
+    dedup: Duration = _default("1h", "How long a prediction_id is recognised at least.")
+    corrections: Duration = _default("1d", "How long after the first label a revised one is accepted.")
+
+
+class ProcessorSettings(Section):
+    group: str = Field(
+        "tiltmeter", min_length=1, description="Consumer group, and prefix of its internal names."
+    )
+    state_dir: Path | None = Field(
+        None, description="Folder of the local store; none: memory, rebuilt from the log."
+    )
+    host: str = Field("127.0.0.1", description="Address of /metrics, /healthz, /readyz and /status.json.")
+    port: int = Field(6066, ge=0, le=65535)
+    snapshot_every: Duration = _default("30s")
+    session_timeout: Duration = _default("30s", "A worker silent for so long loses its partitions.")
+    batch_records: int = Field(
+        4096, ge=1, le=65536, description="Most records of one partition in a micro-batch."
+    )
+
+
+class ToleranceSettings(Section):
+    feature_ks: float = Field(0.05, gt=0, lt=1)
+    feature_ks_large: float = Field(0.10, gt=0, lt=1)
+    error_rate: float = Field(0.02, ge=0, lt=1)
+    error_rate_critical: float = Field(0.05, ge=0, lt=1)
+    loss: float = Field(0.05, ge=0, lt=1)
+    warning_days: float = Field(30.0, gt=0)
+    critical_days: float = Field(365.0, gt=0)
+    min_samples: int = Field(200, ge=1)
+    clear_panes: int = Field(5, ge=1)
+
+
+class ModelSettings(Section):
+    pane: Duration = _default("10s", "Width of a pane; slow streams need hours.")
+    task: Literal["auto", "classification", "regression"] = "auto"
+    windows: dict[str, int] = Field(
+        default={"short": 6, "medium": 60, "long": 360}, description="Name → length in panes."
+    )
+    detection_window: str = Field("short", description="The window whose KS distance may alarm.")
+    loss_scale: float = Field(1.0, gt=0, description="Regression without a reference: unit of errors.")
+    tolerances: ToleranceSettings = ToleranceSettings()
+
+    @model_validator(mode="after")
+    def _windows_make_sense(self) -> ModelSettings:
+        if self.detection_window not in self.windows:
+            raise ValueError(
+                f"detection_window {self.detection_window!r} is not one of {sorted(self.windows)}"
+            )
+        for name, panes in self.windows.items():
+            if not 1 <= panes <= 100_000:
+                raise ValueError(f"windows.{name} is {panes}; a window has 1 to 100000 panes")
+        return self
+
+    def policy(self) -> ModelPolicy:
+        return ModelPolicy(
+            pane_ms=self.pane,
+            task=self.task,
+            windows=dict(self.windows),
+            detection_window=self.detection_window,
+            tolerances=Tolerances(**self.tolerances.model_dump()),
+            loss_scale=self.loss_scale,
+        )
+
+
+class Settings(BaseSettings):
+    """Everything an operator may set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TILTMETER_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    watermark: WatermarkSettings = WatermarkSettings()
+    join: JoinSettings = JoinSettings()
+    processor: ProcessorSettings = ProcessorSettings()
+    default: ModelSettings = Field(ModelSettings(), description="Models without a section of their own.")
+    models: dict[str, ModelSettings] = Field(default={}, description="By model name.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, environment, then the file named in the class's ``toml_file``."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def join_policy(self) -> JoinPolicy:
+        return JoinPolicy(
+            delay_ms=self.watermark.delay,
+            retention_ms=self.join.retention,
+            dedup_ms=self.join.dedup,
+            corrections_ms=self.join.corrections,
+            models={name: model.policy() for name, model in self.models.items()},
+            default=self.default.policy(),
+        )
+
+
+def load(path: Path | None, **arguments: Any) -> Settings:
+    """Settings from a file (if any), the environment and arguments. Raises pydantic's ValidationError."""
+    if path is not None and not path.is_file():
+        raise FileNotFoundError(f"configuration file {path} does not exist")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    return FromFile(**arguments)
