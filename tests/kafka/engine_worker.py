@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -26,19 +27,19 @@ def report(event: str, **fields: Any) -> None:
 class CountingStage:
     """Checks that values and offsets continue, counts, keeps nothing."""
 
-    def __init__(self, topics: list[str], expect_value: bool) -> None:
+    def __init__(self, topics: list[str], slow: dict[str, float]) -> None:
         self.topics = topics
-        self._expect_value = expect_value
+        self._slow = slow  # seconds a batch takes, by partition
 
     async def open(self, partition: int, generation: int) -> Mapping[str, int]:
         report("open", partition=partition, topics=self.topics)
         return {}
 
     async def on_batch(self, batch: Batch) -> None:
+        await asyncio.sleep(self._slow.get(str(batch.partition), 0.0))
         offsets = [record.offset for record in batch.records]
         assert offsets == list(range(batch.start, batch.end))
-        if self._expect_value:
-            assert [int((record.value or b"")[:12]) for record in batch.records] == offsets
+        assert [int((record.value or b"")[:12]) for record in batch.records] == offsets
         report("batch", topic=batch.topic, partition=batch.partition, start=batch.start, end=batch.end)
 
     async def on_idle(self, partition: int, topic: str, idle_ms: int) -> None:
@@ -49,7 +50,9 @@ class CountingStage:
 
 
 def main(config: dict[str, Any]) -> int:
-    stages: list[Any] = [CountingStage(topics, True) for topics in config.get("counting", [])]
+    stages: list[Any] = [
+        CountingStage(topics, config.get("slow", {})) for topics in config.get("counting", [])
+    ]
     if "topics" in config:
         stages.append(ExactStage(config, report))
     options = EngineOptions(

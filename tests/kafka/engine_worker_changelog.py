@@ -58,7 +58,7 @@ def counting(
 
 
 class ChangelogWriter:
-    """Every acknowledgement must come with the offset after the last one: otherwise there is another writer."""
+    """An acknowledgement with any other offset than the one after the last means another writer."""
 
     def __init__(self, producer: Producer, topic: str, partition: int) -> None:
         self._producer = producer

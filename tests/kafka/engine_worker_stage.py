@@ -74,6 +74,8 @@ class ExactStage:
         self._batches += 1
         state, writer = self._states[batch.partition], self._writers[batch.partition]
         await asyncio.sleep(self._delay)
+        if any(record.value == b"poison" for record in batch.records):
+            raise ValueError("cannot be processed")
         rows = [(record.offset, (record.value or b"").decode()) for record in batch.records]
         entry = {"kind": "batch", "topic": batch.topic, "start": batch.start, "end": batch.end, "rows": rows}
         self._maybe_signal("1-2")

@@ -37,7 +37,7 @@ def test_a_crash_there_neither_loses_nor_repeats_a_record(
 ) -> None:
     scene = Scene(broker.bootstrap, topic_prefix, tmp_path, partitions=2)
     scene.produce(300)
-    # A stable member id: the restarted worker gets its partitions back without waiting for the session to end.
+    # A stable member id: the restarted worker need not wait for its old session to end.
     options = {"member_id": "one", "commit_interval": commit_interval}
     with scene.worker("w", signals={place: "5:SIGKILL"}, options=options) as victim:
         assert victim.wait() == -signal.SIGKILL

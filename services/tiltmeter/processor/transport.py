@@ -21,7 +21,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from tiltmeter.processor.engine.fetched import Fetched
-from tiltmeter.processor.engine.intake import Bounds, NotAssignedError, PartitionOwner, Source
+from tiltmeter.processor.engine.intake import Bounds, NotAssignedError, PartitionOwner, Source, Tail
 from tiltmeter.processor.transport_thread import ConsumerThread
 
 # Faust polls with one second; a partition released from backpressure with its records already buffered would
@@ -146,11 +146,15 @@ class Consumer(driver.Consumer):
         except (IllegalStateError, KafkaError) as error:
             raise NotAssignedError from error
 
-    def hold(self, sources: Collection[Source]) -> None:
-        self.pause_partitions(TP(*source) for source in sources)
+    async def tails(self, sources: Collection[Source]) -> Mapping[Source, Tail]:
+        try:
+            return await self._thread.tails(sources)
+        except (IllegalStateError, KafkaError) as error:
+            raise NotAssignedError from error
 
-    def release(self, sources: Collection[Source]) -> None:
-        self.resume_partitions({TP(*source) for source in sources})
+    def set_fetching(self, sources: Collection[Source], active: bool) -> None:
+        tps = {TP(*source) for source in sources}
+        self.resume_partitions(tps) if active else self.pause_partitions(tps)
 
     def commit_through(self, source: Source, next_offset: int) -> None:
         self._processed[source] = next_offset

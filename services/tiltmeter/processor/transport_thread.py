@@ -13,7 +13,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from tiltmeter.processor.engine.fetched import Fetched
-from tiltmeter.processor.engine.intake import Bounds, Source
+from tiltmeter.processor.engine.intake import Bounds, Source, Tail
 
 # The broker answers the requests of a connection in order, and aiokafka has one connection for fetching and
 # asking offsets: behind a fetch that waits for records, a fetch after a seek and a question for the log's end
@@ -60,6 +60,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # Together, because each answer may wait behind a fetch.
         begin, end = await asyncio.gather(consumer.beginning_offsets(tps), consumer.end_offsets(tps))
         return {source: Bounds(begin[tp], end[tp]) for source, tp in zip(sources, tps, strict=True)}
+
+    async def tails(self, sources: Collection[Source]) -> Mapping[Source, Tail]:
+        """See `Intake.tails`; raises IllegalStateError or KafkaError."""
+        return cast(Mapping[Source, Tail], await self.call_thread(self._tails, sources))
+
+    async def _tails(self, sources: Collection[Source]) -> Mapping[Source, Tail]:
+        consumer = self._ensure_consumer()
+        tps = {source: driver.ensure_aiokafka_TP(TP(*source)) for source in sources}
+        ends = await consumer.end_offsets(list(tps.values()))
+        fetched_to = {source: await consumer.position(tp) for source, tp in tps.items()}
+        return {
+            source: Tail(ends[tp], fetched_to[source], self._epochs[source], self._numbers[source])
+            for source, tp in tps.items()
+        }
 
     async def partition_counts(self, topics: Collection[str]) -> Mapping[str, int]:
         """Partitions of those of the topics that exist."""

@@ -80,4 +80,5 @@ def _add_agent(app: EngineApp, engine: Engine, stage: Stage) -> None:
             engine.fail(error)
             raise
 
-    app.agent(source, name=f"feed.{type(stage).__name__}")(feed)
+    # Faust silently replaces an agent by another of the same name.
+    app.agent(source, name="feed." + "+".join(stage.topics))(feed)

@@ -20,6 +20,15 @@ class Bounds(NamedTuple):
     end: int
 
 
+class Tail(NamedTuple):
+    """How far fetching has come towards the end of the log."""
+
+    end: int  # what the broker said
+    fetched_to: int  # no record below this is still to be fetched, control records included
+    epoch: int
+    number: int  # batches fetched in this epoch
+
+
 class NotAssignedError(Exception):
     """A rebalance took the partition away meanwhile."""
 
@@ -35,11 +44,11 @@ class Intake(Protocol):
     async def bounds(self, sources: Collection[Source]) -> Mapping[Source, Bounds]:
         """Ask the broker for the offsets it holds now."""
 
-    def hold(self, sources: Collection[Source]) -> None:
-        """Stop fetching; a batch already fetched may still come. Idempotent."""
+    async def tails(self, sources: Collection[Source]) -> Mapping[Source, Tail]:
+        """Ask the broker for the log's end now, and compare with what was fetched after the answer."""
 
-    def release(self, sources: Collection[Source]) -> None:
-        """Fetch again. Idempotent."""
+    def set_fetching(self, sources: Collection[Source], active: bool) -> None:
+        """Fetch, or stop fetching: a batch already fetched may still come. Idempotent."""
 
     def commit_through(self, source: Source, next_offset: int) -> None:
         """Everything below `next_offset` is processed; the group learns it with the next periodic commit."""

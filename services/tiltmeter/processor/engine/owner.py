@@ -77,7 +77,7 @@ class Engine:
             self.fail(error)
 
     async def on_assigned(self, intake: Intake, sources: Collection[Source], generation: int) -> None:
-        intake.hold(sources)
+        intake.set_fetching(sources, False)
         if generation == self._generation:
             for task in set(self._tasks.values()):
                 task.release()
@@ -121,17 +121,13 @@ class Engine:
         """
         while True:
             await asyncio.sleep(interval_seconds)
-            resting = {s: t for t in set(self._tasks.values()) for s in t.idle_candidates}
+            resting = {source: task for source, task in self._tasks.items() if task.at_rest}
             asked_at = time.monotonic()
             try:
-                bounds = await intake.bounds(resting.keys()) if resting else {}
+                tails = await intake.tails(resting.keys()) if resting else {}
             except NotAssignedError:
                 continue
-            at_end = {
-                source
-                for source, task in resting.items()
-                if source in task.idle_candidates and task.next_offset(source) == bounds[source].end
-            }
+            at_end = {source for source, task in resting.items() if task.caught_up(source, tails[source])}
             self._idle_since = {s: self._idle_since.get(s, asked_at) for s in at_end}
             for source, since in self._idle_since.items():
                 resting[source].report_idle(source, int((asked_at - since) * 1000))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from enum import Enum, auto
 
 from tiltmeter.processor.engine.errors import EngineError, LogWentBackError, StageError
 from tiltmeter.processor.engine.fetched import Fetched
-from tiltmeter.processor.engine.intake import Intake, NotAssignedError, Source
+from tiltmeter.processor.engine.intake import Intake, NotAssignedError, Source, Tail
 from tiltmeter.processor.engine.position import BatchLostError, Position
 from tiltmeter.processor.stage import Batch, Stage
 
@@ -55,10 +55,14 @@ class PartitionTask:
         self._task = asyncio.create_task(self._run(), name=f"{type(stage).__name__}[{partition}]")
 
     @property
-    def idle_candidates(self) -> Collection[Source]:
-        """Sources that may be at the end of their log: nothing of them is waiting here."""
-        at_rest = self._step is _Step.WAITING and self._queue.empty() and not self._held
-        return self.sources if at_rest else ()
+    def at_rest(self) -> bool:
+        """Restored, and nothing waits to be processed."""
+        return self._step is _Step.WAITING and self._queue.empty()
+
+    def caught_up(self, source: Source, tail: Tail) -> bool:
+        """Whether the stage has processed everything the log held."""
+        position = self._positions.get(source)
+        return self.at_rest and position is not None and position.caught_up(tail)
 
     def next_offset(self, source: Source) -> int | None:
         """The first offset not yet given to the stage, None before the state is restored."""
@@ -181,7 +185,7 @@ class PartitionTask:
     def _regulate(self) -> None:
         full = self._queue.qsize() + (self._step is _Step.PROCESSING) >= IN_FLIGHT
         if full and not self._held:
-            self._intake.hold(self.sources)
+            self._intake.set_fetching(self.sources, False)
         elif not full and self._held:
-            self._intake.release(self.sources)
+            self._intake.set_fetching(self.sources, True)
         self._held = full

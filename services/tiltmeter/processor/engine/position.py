@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tiltmeter.processor.engine.errors import LogWentBackError
 from tiltmeter.processor.engine.fetched import Fetched
+from tiltmeter.processor.engine.intake import Tail
 from tiltmeter.processor.stage import Batch
 
 
@@ -25,6 +26,11 @@ class Position:
         """The consumer was set to `next_offset`; only batches of this epoch count from now on."""
         self._epoch = epoch
         self._number = 0
+
+    def caught_up(self, tail: Tail) -> bool:
+        """Whether all the log held is admitted; trailing control records make no batch, so count batches."""
+        ticket = (tail.epoch, tail.number)
+        return tail.fetched_to >= tail.end and ticket == (self._epoch, self._number)
 
     def admit(self, fetched: Fetched) -> Batch | None:
         """The batch to process, or None for one fetched before the last seek, which comes again if it is

@@ -27,7 +27,7 @@ def run(options: EngineOptions, stages: Sequence[Stage]) -> int:
     Faust's own worker is not used: it replaces logging and standard output, and after a crash it may hang.
     Here the wait for an orderly stop is bounded, and what hangs is left behind: call `leave` with the code.
     """
-    return asyncio.run(_run(options, stages))
+    return asyncio.run(process(options, stages))
 
 
 def leave(code: int) -> None:
@@ -38,7 +38,8 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
-async def _run(options: EngineOptions, stages: Sequence[Stage]) -> int:
+async def process(options: EngineOptions, stages: Sequence[Stage]) -> int:
+    """`run` inside an event loop that the caller shares with other services."""
     engine = Engine(stages, options.revoke_grace)
     app = build_app(options, engine)
     asked_to_stop = asyncio.Event()
