@@ -1,0 +1,133 @@
+"""What can go wrong between us and Kafka; librdkafka's own exceptions never leave this package.
+
+::
+
+    KafkaLogError
+    ├── ConnectionSettingsError     refused before anything is sent
+    ├── EmbeddedBrokerError         this installation has no embedded broker
+    ├── BrokerUnreachableError      nobody answers, or nobody acknowledged in time
+    ├── AccessDeniedError           wrong credentials, or a missing ACL
+    ├── TopicMissingError           no such topic or partition
+    ├── OffsetGoneError             the log does not hold the offset that was asked for
+    ├── RecordRefusedError          the broker will never take this record
+    ├── ProducerFencedError         this producer can no longer keep its promise of exactly one copy
+    └── KafkaRequestError           anything else
+
+Every message ends with what to do. ``code`` and ``name`` are librdkafka's, None where it was not asked.
+"""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError, KafkaException
+
+
+class KafkaLogError(Exception):
+    """``doing`` is what was attempted, ``cause`` what happened."""
+
+    action = "Look at the broker's log for the same minute."
+
+    def __init__(self, doing: str, cause: str, *, code: int | None = None, name: str | None = None) -> None:
+        self.doing, self.cause, self.code, self.name = doing, cause, code, name
+        super().__init__(f"{doing}: {cause.rstrip('.')}. {self.action}")
+
+
+class ConnectionSettingsError(KafkaLogError):
+    action = "Correct the [kafka] section of the configuration."
+
+
+class EmbeddedBrokerError(KafkaLogError):
+    action = "Install confluent-kafka from its binary wheel, or use a real broker."
+
+
+class BrokerUnreachableError(KafkaLogError):
+    action = "Check bootstrap_servers, the network, and that enough replicas are in sync."
+
+
+class AccessDeniedError(KafkaLogError):
+    action = "Check the credentials, and grant this user the ACL."
+
+
+class TopicMissingError(KafkaLogError):
+    action = "Run `tiltmeter topics create`, or check the topic prefix."
+
+
+class OffsetGoneError(KafkaLogError):
+    action = "Restart from the earliest offset that is left, or restore the topic; check its retention."
+
+
+class RecordRefusedError(KafkaLogError):
+    action = (
+        "Compare the record's size and timestamp with the topic's max.message.bytes and timestamp limits."
+    )
+
+
+class ProducerFencedError(KafkaLogError):
+    action = "Restart this worker: it resumes from its last acknowledged state."
+
+
+class KafkaRequestError(KafkaLogError):
+    pass
+
+
+_KINDS: dict[int, type[KafkaLogError]] = {
+    code: kind
+    for kind, codes in {
+        BrokerUnreachableError: (
+            KafkaError._TRANSPORT,
+            KafkaError._ALL_BROKERS_DOWN,
+            KafkaError._RESOLVE,
+            KafkaError._TIMED_OUT,
+            KafkaError._TIMED_OUT_QUEUE,
+            KafkaError._MSG_TIMED_OUT,
+            KafkaError.REQUEST_TIMED_OUT,
+            KafkaError.LEADER_NOT_AVAILABLE,
+            KafkaError.NOT_ENOUGH_REPLICAS,
+            KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+        ),
+        AccessDeniedError: (
+            KafkaError._AUTHENTICATION,
+            KafkaError._SSL,
+            KafkaError.SASL_AUTHENTICATION_FAILED,
+            KafkaError.UNSUPPORTED_SASL_MECHANISM,
+            KafkaError.TOPIC_AUTHORIZATION_FAILED,
+            KafkaError.GROUP_AUTHORIZATION_FAILED,
+            KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        ),
+        TopicMissingError: (
+            KafkaError._UNKNOWN_TOPIC,
+            KafkaError._UNKNOWN_PARTITION,
+            KafkaError.UNKNOWN_TOPIC_OR_PART,
+            KafkaError.UNKNOWN_TOPIC_ID,
+        ),
+        OffsetGoneError: (
+            KafkaError.OFFSET_OUT_OF_RANGE,
+            KafkaError._AUTO_OFFSET_RESET,
+            KafkaError._LOG_TRUNCATION,
+        ),
+        RecordRefusedError: (
+            KafkaError.MSG_SIZE_TOO_LARGE,
+            KafkaError.RECORD_LIST_TOO_LARGE,
+            KafkaError.INVALID_TIMESTAMP,
+            KafkaError.INVALID_RECORD,
+        ),
+        ProducerFencedError: (
+            KafkaError._FATAL,
+            KafkaError._FENCED,
+            KafkaError._GAPLESS_GUARANTEE,
+            KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+            KafkaError.UNKNOWN_PRODUCER_ID,
+            KafkaError.INVALID_PRODUCER_EPOCH,
+            KafkaError.PRODUCER_FENCED,
+        ),
+    }.items()
+    for code in codes
+}
+
+
+def translate(error: KafkaError | KafkaException, doing: str) -> KafkaLogError:
+    """Our exception for one of librdkafka's. Raise it ``from error`` where there is a traceback to keep."""
+    found = error.args[0] if isinstance(error, KafkaException) else error
+    if not isinstance(found, KafkaError):
+        return KafkaRequestError(doing, str(found))
+    kind = ProducerFencedError if found.fatal() else _KINDS.get(found.code(), KafkaRequestError)
+    return kind(doing, found.str(), code=found.code(), name=found.name())
