@@ -76,12 +76,18 @@ class FeatureColumn:
 
 @dataclass(slots=True)
 class Group:
-    """The rows of one (model, version) in a batch. ``rows`` indexes the batch's columns, ascending."""
+    """Rows of one (model, version) in a batch. ``rows`` indexes the batch's columns, ascending.
+
+    A (model, version) may have several groups: rows whose features have little in common are kept apart, so
+    that a batch in which every event invents its own names costs memory in proportion to its bytes.
+    ``segments`` holds one entry per row for every segment name some row carries, None where a row has none.
+    """
 
     model: str
     version: str
     rows: Int64
     features: dict[str, FeatureColumn] = field(default_factory=dict)
+    segments: dict[str, list[str | None]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -102,6 +108,7 @@ class PredictionColumns:
     ok: NDArray[np.bool_]  # False: the serving code reported status="error"
     weight: Int64
     latency_us: Int64  # -1 where absent
+    imperfect: dict[str, int] = field(default_factory=dict)  # optional field -> events where it was unusable
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -121,6 +128,7 @@ class FeedbackColumns:
     value: Float64
     revision: Int64  # -1 where absent
     propensity: Float64  # NaN where absent
+    imperfect: dict[str, int] = field(default_factory=dict)  # optional field -> events where it was unusable
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -1,0 +1,75 @@
+"""What the monitor says when evidence passes a threshold, and when it clears: ``io.tiltmeter.alert.v1``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
+
+from tiltmeter.events.wire import EventTime, Finite, Name, WireModel
+
+AlertKind = Literal[
+    "feature_drift",
+    "prediction_drift",
+    "performance",
+    "adwin_gate",
+    "data_quality",
+    "label_coverage",
+    "monitor",
+]
+Severity = Literal["info", "warning", "critical"]
+
+_EXAMPLE: JsonDict = {
+    "id": "b4c1f0a29d3e4f56",
+    "fingerprint": "0d9f3c2b1a807766",
+    "transition": "firing",
+    "kind": "feature_drift",
+    "subject": "income",
+    "severity": "warning",
+    "model": "credit-risk",
+    "version": "2026-01-07",
+    "segment": "",
+    "pane_start": "2026-01-07T12:00:00.000Z",
+    "pane_end": "2026-01-07T12:00:10.000Z",
+    "first_at": "2026-01-07T12:00:10.000Z",
+    "last_at": "2026-01-07T12:00:10.000Z",
+    "evidence": {"ks": 0.14, "tolerance": 0.05, "evidence_ratio": 1.08},
+    "guarantee": "at most one false alarm in 30 days while the true KS distance stays below 0.05",
+    "summary": "income of credit-risk 2026-01-07 has drifted: KS 0.14, tolerated 0.05",
+    "detector": "e_detector",
+}
+
+
+class Alert(WireModel):
+    """A transition of one alert. Every time is event time, so a replay publishes the same bytes.
+
+    ``id`` is a hash of fingerprint, pane and transition: a repeated publication is recognisable. The record's
+    key is ``model``.
+    """
+
+    model_config = ConfigDict(title="io.tiltmeter.alert.v1", json_schema_extra={"examples": [_EXAMPLE]})
+
+    id: Name = Field(description="Identity of this transition; equal for a repeated publication.")
+    fingerprint: Name = Field(description="Identity of the alert: kind, subject, model, version and segment.")
+    transition: Literal["firing", "resolved"]
+    kind: AlertKind
+    subject: Name = Field(description="The feature, metric or part of the monitor it is about.")
+    severity: Severity
+    model: Name
+    version: Name
+    segment: Annotated[str, Field(max_length=256)] = Field("", description="Empty: all predictions.")
+    pane_start: EventTime = Field(description="Start of the pane that decided, inclusive.")
+    pane_end: EventTime = Field(description="Its end, exclusive.")
+    first_at: EventTime = Field(description="End of the pane in which the alert fired first.")
+    last_at: EventTime = Field(description="End of the last pane that upheld it.")
+    resolved_at: EventTime | None = Field(None, description="Present once resolved.")
+    evidence: dict[str, Finite] = Field(description="The numbers behind the decision, by name.")
+    guarantee: str = Field(description="What is promised about false alarms, or that nothing is.")
+    summary: str = Field(description="One sentence for a human.")
+    detector: Name
+
+
+def encode_alert(fields: dict[str, object]) -> bytes:
+    """The wire form of an alert from its plain fields. Raises pydantic's ValidationError: a bug in a detector."""
+    return Alert.model_validate(fields).model_dump_json(exclude_none=True).encode()
