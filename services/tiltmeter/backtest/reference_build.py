@@ -61,15 +61,19 @@ def reference_from_file(
     names = list(features) if features is not None else _default_features(frame, set(used.values()))
     if not names:
         raise ReferenceFileError(f"{path}: no feature columns; name them with features")
+    columns = {name: _column(path, frame, name) for name in names}
+    special = {
+        role: None if column is None else _column(path, frame, column) for role, column in used.items()
+    }
     try:
         return build_reference(
-            {name: _column(path, frame, name) for name in names},
+            columns,
             model=model,
             version=version,
             effective_from_ms=effective_from_ms,
-            predictions=_optional(path, frame, used["prediction"]),
-            labels=_optional(path, frame, used["label"]),
-            scores=_optional(path, frame, used["score"]),
+            predictions=special["prediction"],
+            labels=special["label"],
+            scores=special["score"],
             task=task,
             bins=bins,
         )
@@ -104,10 +108,6 @@ def _special(path: Path, frame: pl.DataFrame, role: str, named: str | None) -> s
 
 def _default_features(frame: pl.DataFrame, used: set[str | None]) -> list[str]:
     return [name for name in frame.columns if name not in used and name not in SPECIAL]
-
-
-def _optional(path: Path, frame: pl.DataFrame, name: str | None) -> Column | None:
-    return None if name is None else _column(path, frame, name)
 
 
 def _column(path: Path, frame: pl.DataFrame, name: str) -> Column:

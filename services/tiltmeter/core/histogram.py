@@ -2,8 +2,9 @@
 
 Edges e_1 < … < e_E cut the line into E+1 bins, (-inf, e_1], (e_1, e_2], …, (e_E, +inf]. Counts are integers
 and merge by ``+``, so a histogram does not depend on how its values were split or ordered. Quantile edges put
-at most 1/``bins`` of the reference between two edges, whatever its shape; equal-width bins would put nearly
-everything into one for a heavy tail.
+at most 1/``bins`` of a continuous reference between two edges, whatever its shape (with ties: less than
+2/``bins``, but for atoms, which stand alone); equal-width bins would put nearly everything into one for a
+heavy tail.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def edges_from_reference(values: Float64, bins: int = 256) -> Float64:
         return np.empty(0, dtype=np.float64)
     ranks = (np.arange(1, bins, dtype=np.int64) * ordered.size + bins - 1) // bins  # ceil, in integers
     quantiles, repeats = np.unique(ordered[ranks - 1], return_counts=True)
-    below = np.nextafter(quantiles[repeats > 1], -np.inf)
+    with np.errstate(over="ignore"):  # below the lowest float there is none: no edge
+        below = np.nextafter(quantiles[repeats > 1], -np.inf)
     edges = np.unique(np.concatenate([quantiles, below[np.isfinite(below)]]))
     positive_zero: Float64 = edges + 0.0
     return positive_zero

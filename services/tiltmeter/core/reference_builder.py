@@ -113,14 +113,16 @@ def _categorical(values: list[str | None]) -> CategoricalFeature:
 
 
 def _task(predictions: Column | None, labels: Column | None) -> Task:
-    for name, column in (("prediction", predictions), ("label", labels)):
+    for column in (predictions, labels):
         if column is None:
             continue
-        values = numbers(name, column)
-        if values is None:
+        if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
+            different = set(np.unique(column[np.isfinite(column)]).tolist())
+        else:
+            different = {value for value in cells(column) if value is not None}
+        if any(isinstance(value, str | bool) for value in different):
             continue
-        different = np.unique(values[np.isfinite(values)])
-        if different.size > _MOST_CLASSES or (different != np.floor(different)).any():
+        if len(different) > _MOST_CLASSES or not all(float(value).is_integer() for value in different):
             return "regression"
     return "classification"
 

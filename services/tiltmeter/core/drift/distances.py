@@ -25,9 +25,9 @@ def coarsen(reference: Int64, window: Int64, groups: int = 10) -> tuple[Int64, I
     m = int(reference.sum())
     if m == 0 or reference.size <= groups:
         return reference, window
-    middle = 2 * np.cumsum(reference) - reference  # twice the rank of the bin's middle, in integers
+    middle = 2 * reference.cumsum() - reference  # twice the rank of the bin's middle, in integers
     place = np.minimum(middle * groups // (2 * m), groups - 1)
-    starts = np.flatnonzero(np.diff(place, prepend=-1))
+    starts = np.concatenate([[0], np.flatnonzero(place[1:] != place[:-1]) + 1])
     return np.add.reduceat(reference, starts), np.add.reduceat(window, starts)
 
 
@@ -77,5 +77,6 @@ def wasserstein(edges: Float64, reference: Int64, window: Int64, minimum: float,
     size = np.abs(left) + np.abs(right)
     crossing = left * right < 0
     mean = size / 2.0
-    mean[crossing] = (left[crossing] ** 2 + right[crossing] ** 2) / (2.0 * size[crossing])
-    return math.fsum((np.diff(points) * mean).tolist())
+    if crossing.any():
+        mean[crossing] = (left[crossing] ** 2 + right[crossing] ** 2) / (2.0 * size[crossing])
+    return float(((points[1:] - points[:-1]) * mean).sum())

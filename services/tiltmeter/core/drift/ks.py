@@ -31,7 +31,7 @@ def ks_distance(reference: Int64, window: Int64, atomic: NDArray[np.bool_]) -> K
     """One feature. ``reference``, ``window``: int64[B] over the same edges; ``atomic``: bool[B], see
     histogram.
 
-    About 15 µs at B = 256.
+    About 30 µs at B = 256; stacked through :func:`ks_bounds` 5 µs per feature.
     """
     lower, upper = ks_bounds(reference, window, atomic)
     return KsDistance(float(lower), float(upper), int(window.sum()), int(reference.sum()))
@@ -45,17 +45,19 @@ def ks_bounds(reference: Int64, window: Int64, atomic: NDArray[np.bool_]) -> tup
     With Delta_j = F_w(e_j) - F_r(e_j), lower = max |Delta_j|. Inside bin j, F_w(x) - F_r(x) is at most
     F_w(e_j) - F_r(e_{j-1}) = Delta_j + ref_j and F_r(x) - F_w(x) at most F_r(e_j) - F_w(e_{j-1}) =
     -Delta_j + win_j; upper is the largest of all, with atomic bins left out because they have no inside.
-    Hence upper - lower ≤ the largest non-atomic reference bin: 1/B, typically .0004 at B = 256.
+    Hence upper - lower ≤ the largest non-atomic reference bin: 1/B, with ties less than 2/B; typically the exact
+    D is .0004 above lower at B = 256.
     """
-    n = window.sum(axis=-1, keepdims=True)
-    m = reference.sum(axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        delta = np.cumsum(window, axis=-1) / n - np.cumsum(reference, axis=-1) / m
-        above = np.where(atomic, 0.0, delta + reference / m)
-        below = np.where(atomic, 0.0, window / n - delta)
-        lower = np.abs(delta).max(axis=-1)
-        upper = np.maximum(np.maximum(above.max(axis=-1), below.max(axis=-1)), lower)
-    return lower, upper
+    ours, theirs = reference.cumsum(axis=-1), window.cumsum(axis=-1)
+    m, n = np.maximum(ours[..., -1:], 1), np.maximum(theirs[..., -1:], 1)
+    delta = theirs / n - ours / m
+    inside = ~atomic
+    above = ((delta + reference / m) * inside).max(axis=-1)
+    below = ((window / n - delta) * inside).max(axis=-1)
+    lower = np.abs(delta).max(axis=-1)
+    empty = (ours[..., -1] == 0) | (theirs[..., -1] == 0)
+    upper = np.maximum(np.maximum(above, below), lower)
+    return np.where(empty, np.nan, lower), np.where(empty, np.nan, upper)
 
 
 @dataclass(frozen=True, slots=True)

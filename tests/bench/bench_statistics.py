@@ -1,0 +1,87 @@
+"""What the statistics cost: `python tests/bench/bench_statistics.py` prints a table. Not collected by pytest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from timeit import repeat
+
+import numpy as np
+
+from tiltmeter.core.drift.adwin import PaneAdwin
+from tiltmeter.core.drift.adwin_gate import gate_excess
+from tiltmeter.core.drift.bounded_loss import BoundedLossDetector
+from tiltmeter.core.drift.categorical import at_least, categorical_distance
+from tiltmeter.core.drift.distances import coarsen, jensen_shannon, psi, wasserstein
+from tiltmeter.core.drift.error_rate import ErrorRateDetector
+from tiltmeter.core.drift.ks import KsBudget, ks_bounds, ks_distance
+from tiltmeter.core.histogram import atomic_mask, counts_by_search, counts_by_sort, edges_from_reference
+
+FEATURES = 20
+PANES_IN_A_DAY = 1_440
+
+
+def seconds(call: Callable[[], object], number: int = 200) -> float:
+    return min(repeat(call, number=number, repeat=5)) / number
+
+
+def histograms(rng: np.random.Generator, edges: np.ndarray) -> None:
+    print(f"{'values':>8} {'by search':>12} {'by sort':>12}   ns per value")
+    for size in (100, 500, 1_000, 4_000, 20_000, 65_000):
+        values = rng.normal(size=size)
+        search = seconds(lambda values=values: counts_by_search(edges, values), 50)
+        sort = seconds(lambda values=values: counts_by_sort(edges, values), 50)
+        print(f"{size:>8,} {search / size * 1e9:>12.1f} {sort / size * 1e9:>12.1f}")
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    reference_values = rng.normal(size=100_000)
+    edges = edges_from_reference(reference_values)
+    histograms(rng, edges)
+
+    reference, atomic = counts_by_sort(edges, reference_values), atomic_mask(edges)
+    window = counts_by_sort(edges, rng.normal(0.1, size=10_000))
+    budget = KsBudget(525_600, FEATURES)
+    stacked = (
+        np.tile(reference, (FEATURES, 1)),
+        np.tile(window, (FEATURES, 1)),
+        np.tile(atomic, (FEATURES, 1)),
+    )
+    shares = rng.multinomial(10_000, [0.01] * 100), rng.multinomial(1_000, [0.01] * 100)
+    error, loss = ErrorRateDetector(0.1, 13.0), BoundedLossDetector(0.08, 0.06, 13.0)
+    adwin = PaneAdwin()
+    for s in rng.binomial(1_000, 0.08, PANES_IN_A_DAY).astype(float).tolist():
+        adwin.on_pane(1_000, s, s)
+
+    def every_ks() -> float:
+        return max(budget.at_least(ks_distance(reference, window, atomic)) for _ in range(FEATURES))
+
+    def every_gauge() -> None:
+        for _ in range(FEATURES):
+            groups = coarsen(reference, window)
+            psi(*groups)
+            jensen_shannon(*groups)
+            wasserstein(edges, reference, window, -5.0, 5.0)
+
+    def every_category() -> None:
+        for _ in range(FEATURES):
+            at_least(categorical_distance(*shares), budget)
+
+    calls: dict[str, Callable[[], object]] = {
+        f"KS bounds and D_lo, {FEATURES} features one by one": every_ks,
+        f"KS bounds, {FEATURES} features stacked": lambda: ks_bounds(*stacked),
+        f"categorical bound, {FEATURES} features of 100": every_category,
+        f"PSI, JS and Wasserstein, {FEATURES} features": every_gauge,
+        "error-rate e-SR": lambda: error.on_pane(100, 10),
+        "bounded-loss e-SR": lambda: loss.on_pane(100, 6.0, 0.6),
+        "PaneAdwin after a day of minutes": lambda: adwin.on_pane(1_000, 80.0, 80.0),
+        "ADWIN gate": lambda: gate_excess(adwin.update(), 0.08, 0.02, math.exp(13)),
+    }
+    print(f"\n{'':>48} µs per pane")
+    for name, call in calls.items():
+        print(f"{name:>48} {seconds(call) * 1e6:>11.1f}")
+
+
+if __name__ == "__main__":
+    main()

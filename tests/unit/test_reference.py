@@ -1,0 +1,207 @@
+"""The reference profile: content, identity, JSON."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+from collections.abc import Callable
+
+import numpy as np
+import orjson
+import pytest
+
+from tiltmeter.core.panes.fixed_point import ONE, quantise
+from tiltmeter.core.reference import (
+    CategoricalFeature,
+    NumericFeature,
+    Performance,
+    ReferenceFormatError,
+    ReferenceProfile,
+)
+from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference_column import ReferenceColumnError
+
+
+def profile_of(**columns: object) -> ReferenceProfile:
+    special = {
+        name: columns.pop(name) for name in ("predictions", "labels", "scores", "task") if name in columns
+    }
+    return build_reference(
+        columns, model="fraud", version="3", effective_from_ms=1_700_000_000_000, **special
+    )
+
+
+def small() -> ReferenceProfile:
+    return profile_of(
+        age=[20.0, None, math.nan, math.inf, 40.0],
+        country=["de", "fr", None, "de", "de"],
+        predictions=[1, 0, True, "1", None],
+        labels=[1, 1, 1.0, 1, 1],
+        scores=[0.9, 0.1, 0.8, 0.7, None],
+    )
+
+
+def test_a_numeric_feature_counts_finite_missing_and_nonfinite_apart() -> None:
+    age = small().features["age"]
+    assert isinstance(age, NumericFeature)
+    assert (int(age.counts.sum()), age.missing, age.nonfinite) == (2, 2, 1)
+    assert (age.minimum, age.maximum) == (20.0, 40.0)
+
+
+def test_a_categorical_feature_counts_its_categories() -> None:
+    assert small().features["country"] == CategoricalFeature({"de": 3, "fr": 1}, other=0, missing=1)
+
+
+def test_classes_meet_however_they_were_written() -> None:
+    profile = small()
+    assert profile.prediction == CategoricalFeature({"0": 1, "1": 3}, other=0, missing=1)
+    performance = profile.performance
+    assert performance is not None
+    assert (performance.task, performance.labelled, performance.errors) == ("classification", 4, 1)
+    assert performance.classes == ("0", "1")
+
+
+def test_only_the_hundred_most_frequent_categories_keep_their_name() -> None:
+    texts = [f"c{i:03}" for i in range(150) for _ in range(2 if i >= 50 else 1)]
+    feature = profile_of(city=texts).features["city"]
+    assert isinstance(feature, CategoricalFeature)
+    assert len(feature.categories) == 100
+    assert (feature.other, set(feature.categories.values())) == (50, {2})
+
+
+def test_booleans_are_categories_spelled_as_in_json() -> None:
+    assert profile_of(flag=np.array([True, False, True])).features["flag"] == CategoricalFeature(
+        {"false": 1, "true": 2}, 0, 0
+    )
+
+
+def test_a_feature_without_any_value_has_one_bin_and_an_empty_range() -> None:
+    feature = profile_of(empty=[None, math.nan]).features["empty"]
+    assert isinstance(feature, NumericFeature)
+    assert (feature.counts.tolist(), feature.missing) == ([0], 2)
+    assert not (feature.minimum <= 0 <= feature.maximum)
+
+
+def test_a_regression_knows_its_cap_unit_and_losses() -> None:
+    rng = np.random.default_rng(0)
+    actual = rng.normal(100, 10, 5_000)
+    predicted = actual + rng.normal(0, 2, 5_000)
+    predicted[0] = math.nan
+    profile = profile_of(x=actual, predictions=predicted, labels=actual)
+    performance = profile.performance
+    assert performance is not None
+    size = np.abs(predicted - actual)[1:]
+    assert (performance.task, performance.labelled, performance.scale) == ("regression", 4_999, 16.0)
+    assert performance.cap == 2 * np.quantile(size, 0.999, method="inverted_cdf")
+    assert performance.absolute_error_sum == pytest.approx(size.sum())
+    assert performance.loss_sum == quantise(np.minimum(size / performance.cap, 1)).sum() / ONE
+    assert performance.loss_squares <= performance.loss_sum <= performance.labelled
+    assert isinstance(profile.prediction, NumericFeature)
+
+
+def test_a_perfect_regression_still_has_a_cap() -> None:
+    values = np.linspace(0.0, 10.0, 101)
+    performance = profile_of(x=values, predictions=values, labels=values).performance
+    assert performance is not None
+    assert performance.loss_sum == 0.0
+    assert performance.cap == performance.scale == 4.0
+
+
+@pytest.mark.parametrize(
+    ("predictions", "labels", "task"),
+    [
+        (["a", "b"], ["a", "a"], "classification"),
+        ([0.0, 1.0], [1, 0], "classification"),
+        ([0.2, 1.0], [1, 0], "regression"),
+        (list(range(60)), [0] * 60, "regression"),
+        ([True, False], [None, None], "classification"),
+    ],
+)
+def test_the_task_is_read_from_the_values(predictions: list[object], labels: list[object], task: str) -> None:
+    performance = profile_of(x=[0.0] * len(labels), predictions=predictions, labels=labels).performance
+    assert performance is not None
+    assert performance.task == task
+
+
+def test_the_task_may_be_said() -> None:
+    performance = profile_of(x=[1.0, 2.0], predictions=[1, 2], labels=[1, 3], task="regression").performance
+    assert performance is not None
+    assert performance.task == "regression"
+
+
+def test_without_predictions_there_is_no_performance_and_without_labels_an_empty_one() -> None:
+    assert profile_of(x=[1.0]).performance is None
+    assert profile_of(x=[1.0], predictions=["a"]).performance == Performance("classification")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"x": [1.0, "a"]}, "column 'x': mixes categories and numbers"),
+        ({"x": [object(), None]}, "column 'x': holds values of type object"),
+        ({"x": [1.0], "y": [1.0, 2.0]}, "column 'y': has 2 rows, 'x' has 1"),
+        ({"x": [1.0], "scores": ["high"]}, "column 'score': must be numeric"),
+        ({"x": [1.0], "predictions": ["a"], "labels": [1], "task": "regression"}, "column 'prediction'"),
+    ],
+)
+def test_a_column_that_cannot_be_used_is_named(columns: dict[str, object], message: str) -> None:
+    with pytest.raises(ReferenceColumnError, match=message.replace("(", r"\(")):
+        profile_of(**columns)
+
+
+def test_json_goes_there_and_back() -> None:
+    document = small().to_json()
+    again = ReferenceProfile.from_json(document)
+    assert again.to_json() == document
+    assert again.reference_id == small().reference_id
+    assert again.performance == small().performance
+    numeric = again.features["age"]
+    assert isinstance(numeric, NumericFeature)
+    assert (numeric.edges.dtype, numeric.counts.dtype) == (np.float64, np.int64)
+    empty = ReferenceProfile.from_json(profile_of(x=[None]).to_json()).features["x"]
+    assert isinstance(empty, NumericFeature)
+    assert (empty.minimum, empty.maximum) == (math.inf, -math.inf)
+
+
+def test_equal_content_has_one_id_and_other_content_another() -> None:
+    assert small().reference_id == small().reference_id
+    assert len(small().reference_id) == len("ref-") + 12
+    assert profile_of(x=[-0.0]).reference_id == profile_of(x=[0.0]).reference_id
+    ids = {
+        profile_of(x=[1.0]).reference_id,
+        profile_of(x=[2.0]).reference_id,
+        profile_of(y=[1.0]).reference_id,
+    }
+    assert len(ids) == 3
+
+
+def test_a_reader_ignores_fields_it_does_not_know() -> None:
+    wire = orjson.loads(small().to_json())
+    wire["features"]["age"]["added_later"] = 1
+    del wire["reference_id"]
+
+    canonical = orjson.dumps(wire, option=orjson.OPT_SORT_KEYS)
+    wire["reference_id"] = "ref-" + hashlib.blake2b(canonical, digest_size=6).hexdigest()
+    again = ReferenceProfile.from_json(orjson.dumps(wire))
+    assert again.reference_id == wire["reference_id"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[:-5], "not JSON"),
+        (lambda text: b"[]", "schema"),
+        (lambda text: text.replace(b'"schema":1', b'"schema":2'), "schema"),
+        (lambda text: text.replace(b"20.0", b"21.0"), "does not match its id"),
+    ],
+)
+def test_a_damaged_document_is_refused(damage: Callable[[bytes], bytes], message: str) -> None:
+    with pytest.raises(ReferenceFormatError, match=message):
+        ReferenceProfile.from_json(damage(small().to_json()))
+
+
+def test_fifty_features_of_256_bins_stay_below_200_kilobytes() -> None:
+    rng = np.random.default_rng(1)
+    profile = profile_of(**{f"feature_{i}": rng.lognormal(size=20_000) for i in range(50)})
+    assert len(gzip.compress(profile.to_json(), mtime=0)) < 200_000

@@ -1,0 +1,125 @@
+"""Building a reference from a file, and showing it."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tiltmeter.backtest.reference_build import ReferenceFileError, reference_from_file
+from tiltmeter.backtest.reference_table import describe
+from tiltmeter.core.reference import ReferenceProfile
+
+
+def frame(rows: int = 500) -> pl.DataFrame:
+    rng = np.random.default_rng(0)
+    amount = rng.lognormal(size=rows)
+    return pl.DataFrame(
+        {
+            "prediction_id": [f"p{i}" for i in range(rows)],
+            "amount": [None if i % 50 == 0 else a for i, a in enumerate(amount.tolist())],
+            "visits": rng.poisson(3, rows),
+            "country": rng.choice(["de", "fr", "it"], rows, p=[0.6, 0.3, 0.1]),
+            "prediction": rng.integers(0, 2, rows),
+            "label": rng.integers(0, 2, rows),
+            "score": rng.random(rows).round(6),
+        }
+    )
+
+
+def build(path: Path, **options: object) -> ReferenceProfile:
+    return reference_from_file(path, model="fraud", version="3", **options)
+
+
+def test_every_format_gives_the_same_reference(tmp_path: Path) -> None:
+    rows = frame()
+    rows.write_parquet(tmp_path / "rows.parquet")
+    rows.write_csv(tmp_path / "rows.csv")
+    (tmp_path / "rows.csv.gz").write_bytes(gzip.compress((tmp_path / "rows.csv").read_bytes()))
+    ids = {build(tmp_path / f"rows.{kind}").reference_id for kind in ("parquet", "csv", "csv.gz")}
+    assert len(ids) == 1
+
+
+def test_features_are_all_columns_but_the_special_ones(tmp_path: Path) -> None:
+    frame().write_parquet(tmp_path / "rows.parquet")
+    profile = build(tmp_path / "rows.parquet", effective_from_ms=7)
+    assert list(profile.features) == ["amount", "visits", "country"]
+    assert (profile.rows, profile.effective_from_ms) == (500, 7)
+    assert profile.score is not None
+    assert profile.performance is not None
+    assert profile.performance.labelled == 500
+
+
+def test_columns_may_be_named(tmp_path: Path) -> None:
+    frame().rename({"label": "target"}).write_parquet(tmp_path / "rows.parquet")
+    profile = build(tmp_path / "rows.parquet", label="target", features=["visits"])
+    assert list(profile.features) == ["visits"]
+    assert profile.performance is not None
+    assert profile.performance.labelled == 500
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label": "truth"}, "no label column 'truth'; there are prediction_id, amount"),
+        ({"features": ["amount", "age"]}, "no column 'age'"),
+        ({"features": ["amount", "seen"]}, "column 'seen' is Datetime.*leave it out"),
+        ({"score": "country", "features": ["amount"]}, "column 'country': must be numeric"),
+        ({"features": []}, "no feature columns"),
+    ],
+)
+def test_an_error_names_the_file_and_the_column(
+    tmp_path: Path, options: dict[str, object], message: str
+) -> None:
+    seen = pl.Series("seen", [datetime(2024, 1, 1, tzinfo=UTC)] * 500)
+    frame().with_columns(seen).write_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(ReferenceFileError, match=rf"rows\.parquet: {message}"):
+        build(tmp_path / "rows.parquet", **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("absent.csv", None, "no such file"),
+        ("rows.xlsx", b"x", "unknown kind of file"),
+        ("rows.parquet", b"not parquet", "cannot be read"),
+        ("rows.csv", b"", "cannot be read"),
+        ("rows.csv", b"a,b\n", "at least one row"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ReferenceFileError, match=rf"{name}: .*{message}"):
+        build(tmp_path / name)
+
+
+def test_a_reference_is_shown_as_a_table(tmp_path: Path) -> None:
+    frame().write_parquet(tmp_path / "rows.parquet")
+    profile = build(tmp_path / "rows.parquet")
+    lines = describe(profile).splitlines()
+    assert lines[0] == f"{profile.reference_id}  fraud 3  500 rows"
+    assert lines[1].startswith("classification, 2 classes: accuracy 0.")
+    by_name = {line.split()[0]: line for line in lines[3:]}
+    assert list(by_name) == ["column", "amount", "visits", "country", "(prediction)", "(score)"]
+    assert by_name["amount"].split()[:4] == ["amount", "number", "490", "10"]
+    median = float(np.quantile(frame()["amount"].drop_nulls().to_numpy(), 0.5, method="inverted_cdf"))
+    assert f"{median:.4g}" in by_name["amount"]
+    assert "3 categories" in by_name["country"]
+    assert by_name["country"].endswith(("█▄▂", "█▄▁", "█▅▂", "█▅▁"))
+
+
+def test_a_constant_an_empty_column_and_a_regression_can_be_shown(tmp_path: Path) -> None:
+    pl.DataFrame(
+        {"one": [1.0] * 9, "none": [None] * 9, "prediction": [0.5] * 9, "label": [0.75] * 9}
+    ).write_parquet(tmp_path / "rows.parquet")
+    text = describe(build(tmp_path / "rows.parquet"))
+    assert "mean absolute error 0.25 (cap 0.5) on 9 labelled rows" in text
+    assert "one" in text
+    assert "none" in text
