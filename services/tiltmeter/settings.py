@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from tiltmeter.core.policy import DAY, HOUR, MINUTE, SECOND, JoinPolicy, ModelPolicy, Tolerances
+from tiltmeter.kafka.connection import KafkaConnection
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
@@ -163,6 +164,20 @@ class Settings(BaseSettings):
         """Arguments, environment, then the file named in the class's ``toml_file``."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    def connection(self) -> KafkaConnection:
+        """How every Kafka client of ours connects. Raises ConnectionSettingsError for what cannot work."""
+        k = self.kafka
+        return KafkaConnection(
+            bootstrap_servers=k.bootstrap_servers,
+            security_protocol=k.security_protocol,
+            sasl_mechanism=k.sasl_mechanism,
+            sasl_username=k.sasl_username,
+            sasl_password=k.sasl_password.get_secret_value() if k.sasl_password else None,
+            ssl_ca_location=_text(k.ssl_ca_location),
+            ssl_certificate_location=_text(k.ssl_certificate_location),
+            ssl_key_location=_text(k.ssl_key_location),
+        )
+
     def join_policy(self) -> JoinPolicy:
         return JoinPolicy(
             delay_ms=self.watermark.delay,
@@ -172,6 +187,10 @@ class Settings(BaseSettings):
             models={name: model.policy() for name, model in self.models.items()},
             default=self.default.policy(),
         )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def load(path: Path | None, **arguments: Any) -> Settings:

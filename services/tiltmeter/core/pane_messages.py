@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from tiltmeter.core.join_state import LABEL_PANE, NEVER, PREDICTION_PANE, Pane
+from tiltmeter.core.join_state import LABEL_PANE, PREDICTION_PANE, Pane
 
 FORM = 1
 PANE, WATERMARK = "io.tiltmeter.pane.v1", "io.tiltmeter.watermark.v1"
@@ -19,10 +19,12 @@ def pane_message(pane: Pane, partition: int, epoch: int) -> bytes:
     )
 
 
-def watermark_message(partition: int, partitions: int, epoch: int, watermarks: dict[str, int]) -> bytes:
+def watermark_message(
+    partition: int, partitions: int, epoch: int, watermarks: dict[str, int], idle: bool = False
+) -> bytes:
     """All panes of ``partition`` that end (plus the delay) at or before these watermarks have been sent before.
 
-    ``idle``: the partition has never seen an event, so it holds nobody up.
+    ``idle``: the partition has no event at all, so it holds nobody up; its owner says so only at lag 0.
     """
     return orjson.dumps(
         {
@@ -33,7 +35,7 @@ def watermark_message(partition: int, partitions: int, epoch: int, watermarks: d
             "epoch": epoch,
             "prediction": watermarks[PREDICTION_PANE],
             "label": watermarks[LABEL_PANE],
-            "idle": watermarks[PREDICTION_PANE] == NEVER,
+            "idle": idle,
         }
     )
 

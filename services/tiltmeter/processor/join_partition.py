@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
-from tiltmeter.core.join_state import NEVER
+from tiltmeter.core.join_state import NEVER, PREDICTION_PANE
 from tiltmeter.core.joiner import Joiner
 from tiltmeter.core.pane_messages import pane_message, watermark_message
 from tiltmeter.events.columns import Rejected
@@ -48,6 +48,7 @@ class JoinPartition:
         self._clock = clock
         self._said: dict[str, int] = {}
         self._said_at = float("-inf")
+        self._idle = False
         self._idle_base: dict[str, int] = {}
         self._idle_ms: dict[str, int] = {}
 
@@ -119,8 +120,11 @@ class JoinPartition:
                     f"join log of partition {self.joiner.partition}: another worker owns it now"
                 )
             self.joiner.apply(decision, offset)
-        if idle_ms >= idle_after_ms or self._said:
-            await self._publish(force=not self._said)
+        nothing_yet = max(own, other) == NEVER
+        everywhere = len(self._idle_ms) == len(state.sides) and min(self._idle_ms.values()) >= idle_after_ms
+        became_idle = nothing_yet and everywhere and not self._idle
+        self._idle = nothing_yet and everywhere
+        await self._publish(force=became_idle)
 
     async def _append(self, raw: bytes) -> int:
         delivered = await self._producer.produce(self._names.joinlog, self.joiner.partition, None, raw)
@@ -144,7 +148,8 @@ class JoinPartition:
         due = self._clock() - self._said_at >= WATERMARK_SECONDS
         if not force and (marks == self._said or not due):
             return
-        message = watermark_message(partition, self._partitions, state.epoch, marks)
+        self._idle = self._idle and marks[PREDICTION_PANE] == NEVER
+        message = watermark_message(partition, self._partitions, state.epoch, marks, self._idle)
         said = [
             await self._producer.produce(self._names.panes, q, None, message)
             for q in range(self._panes_partitions)

@@ -21,6 +21,7 @@ from tiltmeter.core.pane_messages import PANE, read_message
 from tiltmeter.core.policy import JoinPolicy
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.watcher import Watcher
+from tiltmeter.events.alert import encode_alert
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.kafka.producer import LogProducer
 from tiltmeter.kafka.topics import TopicNames
@@ -85,7 +86,7 @@ class WatchPartition:
                 self._changed.add(model)
             for alert in alerts:
                 self.alerts.setdefault(model, deque(maxlen=ALERTS_SHOWN)).append(alert)
-                value = orjson.dumps(alert)
+                value = encode_alert(alert)
                 sent.append(await self._producer.produce(self._names.alerts, None, model.encode(), value))
         for delivered in sent:
             await delivered

@@ -1,0 +1,20 @@
+"""``python -m tiltmeter`` and the ``tiltmeter`` command."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """The base install holds the emitter only; commands need the rest."""
+    try:
+        from tiltmeter.cli.main import cli  # noqa: PLC0415  # so that its absence can be explained
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("tiltmeter"):
+            raise
+        sys.exit(f"tiltmeter: the commands need {error.name}. Run: pip install 'tiltmeter[processor]'")
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands: arguments → settings → wiring. One file per command."""

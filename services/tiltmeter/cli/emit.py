@@ -1,0 +1,69 @@
+"""`tiltmeter emit`."""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, Literal
+
+import click
+
+from tiltmeter.cli.configured import BadConfiguration, Failure, configured
+from tiltmeter.emitter.lines import EmitReport, emit_lines
+from tiltmeter.emitter.producer_config import producer_config
+from tiltmeter.emitter.topics import Topics
+from tiltmeter.kafka.emit_transport import ConfluentTransport
+from tiltmeter.settings import Settings
+
+#: Rejected lines shown; all of them are counted.
+SHOWN = 20
+
+
+@click.command(epilog="Example: zcat january.jsonl.gz | tiltmeter emit --rate 5000")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option(
+    "--kind", type=click.Choice(["auto", "prediction", "feedback"]), default="auto", help="What lines hold."
+)
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="Events per second [default: all at once]."
+)
+@configured
+def emit(
+    settings: Settings, file: IO[bytes], kind: Literal["auto", "prediction", "feedback"], rate: float | None
+) -> None:
+    """Send predictions and feedback from JSON lines in FILE [default: standard input].
+
+    A line with a label and neither features nor prediction is feedback. Unusable lines are shown and skipped;
+    then the exit code is 1, and everything else has been sent.
+    """
+    connection = {**settings.connection().librdkafka()}
+    servers = str(connection.pop("bootstrap.servers"))
+    try:
+        transport = ConfluentTransport(producer_config(servers, connection, 100_000, 128 * 1024 * 1024))
+    except ValueError as error:
+        raise BadConfiguration(str(error)) from error
+    live = sys.stderr.isatty()
+
+    def show(report: EmitReport) -> None:
+        if live:
+            click.echo(f"\r{report.sent:,} sent, {report.rejected_count:,} unusable", err=True, nl=False)
+
+    try:
+        report = emit_lines(
+            file, transport, Topics.of(settings.kafka.topic_prefix), kind=kind, rate=rate, progress=show
+        )
+    finally:
+        transport.close()
+    if live:
+        click.echo(err=True)
+    for number, reason in report.rejected[:SHOWN]:
+        click.echo(f"line {number}: {reason}", err=True)
+    if report.rejected_count > SHOWN:
+        click.echo(f"... and {report.rejected_count - SHOWN:,} more", err=True)
+    click.echo(f"{report.predictions:,} predictions and {report.feedback:,} feedback events sent", err=True)
+    if report.delivered < report.sent:
+        lost = report.sent - report.delivered
+        raise Failure(
+            f"{lost:,} events were not acknowledged: {report.last_error}. Check kafka.bootstrap_servers."
+        )
+    if report.rejected_count:
+        raise Failure(f"{report.rejected_count:,} lines are not events")
