@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Self
 
@@ -12,6 +13,8 @@ from tiltmeter.kafka.errors import BrokerUnreachableError, KafkaLogError, transl
 from tiltmeter.kafka.producer_settings import producer_settings
 
 _POLL_SECONDS = 0.1
+
+log = logging.getLogger(__name__)
 
 
 class BlockingProducer:
@@ -28,7 +31,8 @@ class BlockingProducer:
                 connection,
                 compression=compression,
                 delivery_timeout_seconds=delivery_timeout_seconds,
-            )
+            ),
+            logger=log,
         )
         self._timeout = delivery_timeout_seconds
         self._failure: KafkaLogError | None = None
