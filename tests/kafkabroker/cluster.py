@@ -136,7 +136,7 @@ class LocalCluster:
         self._await_nodes(set(self.nodes))
 
     def _await_nodes(self, wanted: set[int]) -> None:
-        """Each node is asked at its own address: the others list a dead one until its session ends."""
+        """Each node is asked at its own address: the others list a dead one until its lease ends."""
         deadline = time.monotonic() + START_SECONDS
         for number in sorted(wanted):
             node, address = self.nodes[number], self._addresses[number]

@@ -75,7 +75,7 @@ class Node:
         command = self._launcher.command(name, self._directory, [*self._jvm, *main])
         trampoline = [sys.executable, "-S", "-E", die_with_parent.__file__, str(os.getpid())]
         with self.log.open("ab") as log:
-            # A session of its own: Ctrl-C at the terminal is for pytest, which then stops the node in order.
+            # Its own process group: Ctrl-C at the terminal is for pytest, which then stops the node in order.
             return subprocess.Popen(
                 [*trampoline, *command],
                 stdin=subprocess.DEVNULL,
