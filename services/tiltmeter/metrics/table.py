@@ -83,7 +83,7 @@ _ALL = [
     Metric("orphaned_feedback", "counter", "Feedback whose prediction never came.", ("partition",)),
     Metric("rejected_events", "counter", "Events that could not be used.", ("topic", "reason", "partition")),
     Metric(
-        "wrong_partition", "counter", "Sampled events in a partition their key does not hash to.", ("topic",)
+        "wrong_partition", "counter", "Sampled events whose key belongs elsewhere.", ("topic", "partition")
     ),
     Metric("pending_predictions", "gauge", "Predictions waiting for a label.", ("partition",)),
     Metric("feedback_waiting", "gauge", "Feedback waiting for its prediction.", ("partition",)),

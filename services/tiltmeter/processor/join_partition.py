@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
@@ -15,6 +16,7 @@ from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.producer import LogProducer
 from tiltmeter.kafka.reader import PartitionReader, TopicPartition
 from tiltmeter.kafka.topics import TopicNames
+from tiltmeter.processor.partition_check import misplaced
 from tiltmeter.processor.rejected_headers import rejected_headers
 from tiltmeter.processor.stage import Record
 
@@ -46,6 +48,8 @@ class JoinPartition:
         self._partitions = partitions
         self._panes_partitions = panes_partitions
         self._clock = clock
+        #: Sampled records whose key hashes to another partition, by side, since this worker took the partition.
+        self.misplaced: Counter[str] = Counter()
         self._said: dict[str, int] = {}
         self._said_at = float("-inf")
         self._idle = False
@@ -78,13 +82,17 @@ class JoinPartition:
 
     async def process(self, side: str, start: int, end: int, records: Sequence[Record]) -> None:
         """One micro-batch through all steps; cut in two as long as its log record is too large."""
+        self.misplaced[side] += misplaced(records, self.joiner.partition, self._partitions)
+        await self._process(side, start, end, records)
+
+    async def _process(self, side: str, start: int, end: int, records: Sequence[Record]) -> None:
         decision, rejected = self.joiner.decide(side, start, end, records)  # 1
         raw = decision.encode()
         if len(raw) > LOG_RECORD_BYTES and len(records) > 1:
             half = len(records) // 2
             cut = records[half].offset
-            await self.process(side, start, cut, records[:half])
-            await self.process(side, cut, end, records[half:])
+            await self._process(side, start, cut, records[:half])
+            await self._process(side, cut, end, records[half:])
             return
         # Before the log says they are done with: sent twice after a crash, but never lost.
         await self._send_rejected(side, rejected)

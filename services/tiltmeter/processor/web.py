@@ -85,6 +85,8 @@ class Web:
         for partition, owned in self._join.owned.items():
             state = owned.joiner.state
             yield from join_samples(partition, state, {PREDICTIONS: predictions, FEEDBACK: feedback})
+            for side, topic in ((PREDICTIONS, predictions), (FEEDBACK, feedback)):
+                yield Sample("wrong_partition", (topic, str(partition)), owned.misplaced[side])
 
     def _models(self) -> Iterator[Sample]:
         for watcher in self._watch.watchers():
