@@ -58,9 +58,15 @@ def counting(
 
 
 class ChangelogWriter:
-    """An acknowledgement with any other offset than the one after the last means another writer."""
+    """An acknowledgement with any other offset than the one after the last means another writer.
 
-    def __init__(self, producer: Producer, topic: str, partition: int) -> None:
+    Which of the two is the zombie shows in what the other wrote: a claim of a higher epoch fences this one, records
+    of a lower epoch are void and only cost a look. Stopping at any foreign record would let a zombie's one void
+    write stop the rightful owner.
+    """
+
+    def __init__(self, bootstrap: str, producer: Producer, topic: str, partition: int) -> None:
+        self._bootstrap = bootstrap
         self._producer = producer
         self._topic = topic
         self._partition = partition
@@ -77,9 +83,19 @@ class ChangelogWriter:
     async def append(self, record: dict[str, Any]) -> int:
         offset = await self._append({**record, "epoch": self.epoch})
         if offset != self.next_offset:
-            raise FencedError(f"changelog offset {offset} instead of {self.next_offset}: another writer")
+            await self._check_not_fenced(offset)
         self.next_offset = offset + 1
         return offset
+
+    async def _check_not_fenced(self, acknowledged: int) -> None:
+        foreign = await asyncio.to_thread(
+            lambda: list(read(self._bootstrap, self._topic, self._partition, self.next_offset or 0))
+        )
+        for offset, record in foreign:
+            if offset < acknowledged and record["epoch"] > self.epoch:
+                raise FencedError(
+                    f"epoch {record['epoch']} at {offset}, before our {self.epoch} at {acknowledged}"
+                )
 
     async def _append(self, record: dict[str, Any]) -> int:
         return await send(self._producer, self._topic, self._partition, record)

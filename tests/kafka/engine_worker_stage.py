@@ -52,7 +52,9 @@ class ExactStage:
     async def open(self, partition: int, generation: int) -> Mapping[str, int]:
         self._report("opening", partition=partition, generation=generation)
         state = self._states[partition] = LocalState(self._dir / f"{partition}.sqlite")
-        writer = self._writers[partition] = ChangelogWriter(self._producer, self._changelog, partition)
+        writer = self._writers[partition] = ChangelogWriter(
+            self._bootstrap, self._producer, self._changelog, partition
+        )
         while True:
             known = await self._read(partition, 0)
             epoch = max((record["epoch"] for _, record in known if record["kind"] == "claim"), default=0) + 1
