@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from tiltmeter.core.drift.adwin_gate import gate_excess
 from tiltmeter.core.drift.bounded_loss import BoundedLossDetector
 from tiltmeter.core.drift.e_detector import Evidence, log_threshold
 from tiltmeter.core.drift.error_rate import ErrorRateDetector
+from tiltmeter.core.drift.snapshot import SnapshotMismatchError
 from tiltmeter.core.panes.fixed_point import ONE
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.outcomes import Outcomes
@@ -181,8 +183,10 @@ class PerformanceWatch:
         self.adwin = self._adwin.update()
         self.cuts = dict(wire["cuts"])
         for name, detector in self._detectors.items():
-            if name in wire["detectors"]:
+            # Evidence against another null says nothing about this one: after a change of tolerance or of the
+            # reference the detector starts afresh.
+            with suppress(SnapshotMismatchError, KeyError):
                 detector.restore(wire["detectors"][name])
-                self.evidence[name] = detector.evidence()
+            self.evidence[name] = detector.evidence()
         self._alerts = {name: AlertState.restore(a) for name, a in wire["alerts"].items()}
         self._since = Outcomes.from_wire(wire["since"])
