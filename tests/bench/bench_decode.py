@@ -55,7 +55,7 @@ def microseconds(function: Callable[[], Any], events: int) -> float:
 
 def report(name: str, decode: Callable[[Sequence[Any]], Any], records: list[LogRecord]) -> None:
     values = [record.value for record in records]
-    well_formed = [value for value in values if value != b"{"]
+    well_formed = [value for value in values if value and value != b"{"]
     size = sum(len(value or b"") for value in values) / len(values)
     parse = microseconds(lambda: list(map(orjson.loads, well_formed)), len(records))
     total = microseconds(lambda: decode(records), len(records))

@@ -52,12 +52,14 @@ class Alert(WireModel):
 
     id: Name = Field(description="Identity of this transition; equal for a repeated publication.")
     fingerprint: Name = Field(description="Identity of the alert: kind, subject, model, version and segment.")
-    transition: Literal["firing", "resolved"]
-    kind: AlertKind
+    transition: Literal["firing", "resolved"] = Field(description="What the alert does now.")
+    kind: AlertKind = Field(description="What kind of change was found.")
     subject: Name = Field(description="The feature, metric or part of the monitor it is about.")
-    severity: Severity
-    model: Name
-    version: Name
+    severity: Severity = Field(
+        description="Performance and proved detectors may be critical; a heuristic never."
+    )
+    model: Name = Field(description="The model it is about; of the monitor itself: tiltmeter.")
+    version: Name = Field(description="The version it is about.")
     segment: Annotated[str, Field(max_length=256)] = Field("", description="Empty: all predictions.")
     pane_start: EventTime = Field(description="Start of the pane that decided, inclusive.")
     pane_end: EventTime = Field(description="Its end, exclusive.")
@@ -67,7 +69,7 @@ class Alert(WireModel):
     evidence: dict[str, Finite] = Field(description="The numbers behind the decision, by name.")
     guarantee: str = Field(description="What is promised about false alarms, or that nothing is.")
     summary: str = Field(description="One sentence for a human.")
-    detector: Name
+    detector: Name = Field(description="What decided, by its name in the code.")
 
 
 def encode_alert(fields: dict[str, object]) -> bytes:

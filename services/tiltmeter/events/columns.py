@@ -29,13 +29,18 @@ CELL_OK, CELL_MISSING, CELL_TYPE_ERROR, CELL_NONFINITE, CELL_TEXT = 0, 1, 2, 3, 
 
 
 class Record(Protocol):
-    """One record of a source partition, as the log holds it."""
+    """One record of a source partition, as the log holds it. Read-only: it is never changed here."""
 
-    offset: int
-    timestamp: int  # epoch milliseconds, as stored by the broker
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...  # epoch milliseconds, as stored by the broker; negative: none
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 class LogRecord(NamedTuple):
