@@ -1,0 +1,51 @@
+"""The port between the emitter and a Kafka client. Imports nothing, so that serving code may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+
+class Outgoing(NamedTuple):
+    """One event on its way."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+class Deliveries(NamedTuple):
+    """What became of earlier events since the last report."""
+
+    delivered: int = 0
+    failed: int = 0
+    settled_bytes: int = 0  # values of both
+    error: str | None = None  # the last failure, for the log
+    fatal: bool = False  # this transport can do nothing more: open another
+
+
+class Transport(Protocol):
+    """Used by one thread at a time. All implementations pass ``tests/kafka/test_emitter_contract.py``."""
+
+    def send(self, event: Outgoing) -> bool:
+        """Take over one event without waiting; False: full now, poll and try again. Never raises.
+
+        Events of one key arrive in the order of sending. An event that can never be delivered is taken
+        too and comes back as failed.
+        """
+
+    def poll(self, timeout_seconds: float) -> Deliveries:
+        """What happened since the last call; waits up to the timeout if nothing did. Never raises.
+
+        Every event taken is reported exactly once, as delivered (all replicas have it) or as failed.
+        """
+
+    def close(self) -> Deliveries:
+        """Give up what is undelivered (reported as failed) and release threads and sockets."""
+
+    def abandon(self) -> None:
+        """In a forked child: forget the parent's connection without touching it."""
+
+
+#: Opens a transport; called once per process. Raises ValueError if the configuration is unusable.
+OpenTransport = Callable[[], Transport]
