@@ -13,7 +13,9 @@ import random
 import subprocess
 import sys
 import time
+from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from rocksdict import Options, Rdict
@@ -22,56 +24,76 @@ from tiltmeter.core.memory_store import MemoryStore
 from tiltmeter.core.pending_store import Bucket, StoreWrite
 from tiltmeter.processor.rocksdb_store import RocksStore, StoreInUseError
 
-KILLS = 15
-ROWS_PER_WRITE = 60
-VALUE_BYTES = 4096  # 250 KB a write: memtables fill and are flushed while the writer runs
 P1 = ("p", 1)
 
 
-def numbered(number: int) -> StoreWrite:
+class Load(NamedTuple):
+    rows: int
+    value_bytes: int
+    writes_per_bucket: int
+    kills: int
+    longest_life_seconds: float
+
+
+LOADS = {
+    # 250 KB a write and a new bucket every fourth: memtables are flushed, families come and go.
+    "large": Load(60, 4096, 4, 10, 0.5),
+    # Tens of microseconds a write: two steps where there should be one would be caught between them.
+    "small": Load(2, 8, 2000, 30, 0.05),
+}
+
+
+def numbered(number: int, load: Load) -> StoreWrite:
     """Change ``number``: rows into two buckets, some older rows out, whole buckets dropped and begun again."""
-    now: Bucket = ("p", number // 4)
-    waiting: Bucket = ("f", number // 4 % 3)  # dropped and written in one change, again and again
-    keys = [random.Random(f"{number}/{row}").randbytes(16) for row in range(ROWS_PER_WRITE)]
-    older = [random.Random(f"{number - 1}/{row}").randbytes(16) for row in range(0, ROWS_PER_WRITE, 3)]
-    values = [random.Random(number).randbytes(VALUE_BYTES)] * ROWS_PER_WRITE
+    turn = number // load.writes_per_bucket
+    now: Bucket = ("p", turn)
+    waiting: Bucket = ("f", turn % 3)  # dropped and written in one change, again and again
+    values = [bytes([number % 256]) * load.value_bytes] * load.rows
     return StoreWrite(
-        drops=[waiting, ("p", number // 4 - 5)] if number % 4 == 0 else [],
-        deletes={now: older},
-        puts={now: (keys, values), waiting: (keys[:5], values[:5])},
+        drops=[waiting, ("p", turn - 3)] if number % load.writes_per_bucket == 0 else [],
+        deletes={now: keys(number - 1, load)[::3]},
+        puts={now: (keys(number, load), values), waiting: (keys(number, load)[:5], values[:5])},
         meta={b"number": b"%d" % number, b"odd": b"yes" if number % 2 else None},
     )
 
 
-def start_writer(folder: Path, first: int) -> subprocess.Popen[str]:
-    command = [sys.executable, __file__, str(folder), str(first)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def keys(number: int, load: Load) -> list[bytes]:
+    return [blake2b(b"%d/%d" % (number, row), digest_size=16).digest() for row in range(load.rows)]
 
 
-def test_sigkill_at_random_moments_never_tears_a_write(tmp_path: Path) -> None:
+def start_writer(folder: Path, load: str, first: int) -> subprocess.Popen[bytes]:
+    """Says "open" on a pipe, numbers in a file: a reader of the numbers would wake at each and time its kill."""
+    command = [sys.executable, __file__, str(folder / "store"), load, str(first)]
+    with (folder / "said").open("w") as said:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said)
+
+
+@pytest.mark.parametrize("name", LOADS)
+def test_sigkill_at_random_moments_never_tears_a_write(tmp_path: Path, name: str) -> None:
+    load = LOADS[name]
     chance = random.Random(20)
     model, applied = MemoryStore(), -1
-    for kill in range(KILLS):
-        writer = start_writer(tmp_path, applied + 1)
-        assert writer.stdout is not None
-        if kill % 5:  # every fifth writer may also die while it starts and opens the folder
-            assert writer.stdout.readline() == "open\n"
-        time.sleep(chance.uniform(0.0, 0.5))  # the moment of death, not a synchronisation
+    for kill in range(load.kills):
+        writer = start_writer(tmp_path, name, applied + 1)
+        if kill % 4:  # every fourth writer may also die while it starts and opens the folder
+            wait_until_open(writer)
+        time.sleep(chance.uniform(0.0, load.longest_life_seconds))  # the moment of death, no synchronisation
         writer.kill()
-        said = [int(line) for line in writer.communicate()[0].split() if line != "open"]
+        writer.communicate()
+        said = [int(line) for line in (tmp_path / "said").read_text().split()]
 
-        store = RocksStore(tmp_path)
+        store = RocksStore(tmp_path / "store")
         found = int(store.meta().get(b"number", b"-1"))
         assert found >= max(said, default=applied), "a write that had returned is gone"
         for number in range(applied + 1, found + 1):
-            model.write(numbered(number))
+            model.write(numbered(number, load))
         applied = found
         assert store.meta() == model.meta()
         assert store.buckets() == model.buckets()
         for bucket in model.buckets():
             assert list(store.scan(bucket)) == list(model.scan(bucket))
         store.close()
-    assert applied > 10 * KILLS, "the writers hardly wrote; the kills prove little"
+    assert applied > 5 * load.kills, "the writers hardly wrote; the kills prove little"
 
 
 def test_a_crash_after_a_family_was_created_leaves_the_state_before(tmp_path: Path) -> None:
@@ -104,14 +126,18 @@ def test_a_crash_before_a_family_was_dropped_leaves_the_state_after(tmp_path: Pa
 
 
 def test_the_folder_belongs_to_one_process_until_that_dies(tmp_path: Path) -> None:
-    writer = start_writer(tmp_path, 0)
-    assert writer.stdout is not None
-    assert writer.stdout.readline() == "open\n"
+    writer = start_writer(tmp_path, "small", 0)
+    wait_until_open(writer)
     with pytest.raises(StoreInUseError, match=r"open in another process.*Operator action"):
-        RocksStore(tmp_path)
+        RocksStore(tmp_path / "store")
     writer.kill()
     writer.communicate()
-    RocksStore(tmp_path).close()
+    RocksStore(tmp_path / "store").close()
+
+
+def wait_until_open(writer: subprocess.Popen[bytes]) -> None:
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == b"open\n"
 
 
 def with_family_of_a_write_that_never_came(folder: Path, *names: str) -> None:
@@ -121,14 +147,14 @@ def with_family_of_a_write_that_never_came(folder: Path, *names: str) -> None:
     raw.close()
 
 
-def write_for_ever(folder: Path, number: int) -> None:
+def write_for_ever(folder: Path, load: Load, number: int) -> None:
     store = RocksStore(folder)
     print("open", flush=True)
     while True:
-        store.write(numbered(number))
-        print(number, flush=True)
+        store.write(numbered(number, load))
+        print(number, file=sys.stderr, flush=True)
         number += 1
 
 
 if __name__ == "__main__":
-    write_for_ever(Path(sys.argv[1]), int(sys.argv[2]))
+    write_for_ever(Path(sys.argv[1]), LOADS[sys.argv[2]], int(sys.argv[3]))
