@@ -108,13 +108,14 @@ class Labelling:
         return self.panes.setdefault(key, LabelPane(key))
 
     def _outcomes(self, predictions: Rows, label: Rows, value: NDArray[np.float64]) -> Outcomes:
-        """Outcomes of n ≥ 1 predictions of one group."""
+        """Outcomes of n ≥ 1 predictions of one group. Failed predictions (status error) are labelled and count
+        in ``n``, but what they answered, if anything, is neither right nor wrong."""
         model, version = self._groups[int(predictions["group"][0])]
         policy = self._policy.model(model)
         reference = self._references.first(model, version)
         performance = reference.performance if reference else None
         outcomes = Outcomes(n=int(predictions.size), weight=total(predictions["weight"]))
-        usable = predictions["kind"] != KIND_NONE
+        usable = (predictions["kind"] != KIND_NONE) & (predictions["ok"] != 0)
         task = policy.task if policy.task != "auto" else (performance.task if performance else "auto")
         numeric = (
             predictions["kind"] == KIND_FLOAT
@@ -160,14 +161,16 @@ def _measured(
     if not rows.any():
         return
     actual = value[rows]
-    error = predictions["value"][rows] - actual
+    with np.errstate(over="ignore"):  # what overflows is infinite, and clips
+        error = predictions["value"][rows] - actual
+        squared_error, squared_target = (error / unit) ** 2, (actual / unit) ** 2
     size = np.abs(error)
     _put(outcomes, "scored", int(rows.sum()))
     _put(outcomes, "error", total(quantise(error, unit)))
     _put(outcomes, "absolute_error", total(quantise(size, unit)))
-    _put(outcomes, "squared_error", total(quantise((error / unit) ** 2)))
+    _put(outcomes, "squared_error", total(quantise(squared_error)))
     _put(outcomes, "target", total(quantise(actual, unit)))
-    _put(outcomes, "squared_target", total(quantise((actual / unit) ** 2)))
+    _put(outcomes, "squared_target", total(quantise(squared_target)))
     if cap:
         loss = np.minimum(size, cap) / cap
         _put(outcomes, "capped_loss", total(quantise(loss)))

@@ -59,6 +59,7 @@ class Sender:
                 self._round(self._transport)
         if self._transport is not None:
             self._settle(self._transport.close())
+            self._transport = None
         self._give_up("the emitter was closed before the broker answered")
 
     def _sleep(self) -> None:

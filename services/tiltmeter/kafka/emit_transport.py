@@ -17,16 +17,12 @@ class ConfluentTransport:
     """One idempotent producer. Connects in the background; ValueError for an unusable configuration."""
 
     def __init__(self, config: dict[str, Any]) -> None:
+        self._outcomes = _Outcomes()
         try:
-            self._producer = Producer({**config, "on_delivery": self._on_delivery})
+            self._producer = Producer({**config, "on_delivery": self._outcomes.on_delivery})
         except KafkaException as error:
             reason = error.args[0].str() if error.args else "unknown"
             raise ValueError(f"the Kafka producer refused its configuration: {reason}") from None
-        self._delivered = 0
-        self._failed = 0
-        self._bytes = 0
-        self._error: str | None = None
-        self._fatal = False
 
     def send(self, event: Outgoing) -> bool:
         # No timestamp: the record carries the time of sending. With a historic event time in its place the
@@ -36,13 +32,13 @@ class ConfluentTransport:
         except BufferError:
             return False
         except KafkaException as error:  # too large, topic known to be absent, fatal
-            self._fail(error.args[0], len(event.value))
+            self._outcomes.fail(error.args[0], len(event.value))
         return True
 
     def poll(self, timeout_seconds: float) -> Deliveries:
         # A failure noted by send() is reported now, not after the wait.
-        self._producer.poll(0.0 if self._failed else timeout_seconds)
-        return self._report()
+        self._producer.poll(0.0 if self._outcomes.failed else timeout_seconds)
+        return self._outcomes.report()
 
     def close(self) -> Deliveries:
         self._producer.purge()
@@ -50,28 +46,40 @@ class ConfluentTransport:
             self._producer.poll(_PURGE_SECONDS)
             if len(self._producer) == 0:
                 break
-        return self._report()
+        return self._outcomes.report()
 
     def abandon(self) -> None:
         # Freeing the producer would join librdkafka's threads, which do not exist in a forked child: it would
         # hang. One reference too many keeps it alive for ever, also while the interpreter shuts down.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._producer))
 
-    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
+
+class _Outcomes:
+    """Its own object, so that the producer's callback does not hold the transport in a cycle: a producer is
+    freed, threads joined, when its owner lets go and not whenever the collector happens to run."""
+
+    def __init__(self) -> None:
+        self.failed = 0
+        self._delivered = 0
+        self._bytes = 0
+        self._error: str | None = None
+        self._fatal = False
+
+    def on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self._delivered += 1
             self._bytes += len(message)
         else:
-            self._fail(error, len(message))
+            self.fail(error, len(message))
 
-    def _fail(self, error: KafkaError, size: int) -> None:
-        self._failed += 1
+    def fail(self, error: KafkaError, size: int) -> None:
+        self.failed += 1
         self._bytes += size
         self._error = error.str()
         self._fatal = self._fatal or error.fatal()
 
-    def _report(self) -> Deliveries:
-        report = Deliveries(self._delivered, self._failed, self._bytes, self._error, self._fatal)
-        self._delivered = self._failed = self._bytes = 0
+    def report(self) -> Deliveries:
+        report = Deliveries(self._delivered, self.failed, self._bytes, self._error, self._fatal)
+        self._delivered = self.failed = self._bytes = 0
         self._error = None
         return report

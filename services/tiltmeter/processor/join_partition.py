@@ -22,8 +22,8 @@ from tiltmeter.processor.stage import Record
 
 #: A join-log record is at most this large; a batch that decides more is cut in two.
 LOG_RECORD_BYTES = 512 * 1024
-#: Watermarks go to every panes partition, so not more often than this unless they close something.
-WATERMARK_SECONDS = 1.0
+#: Watermarks go to every panes partition, so not more often than this: after panes were closed, and otherwise.
+CLOSING_SECONDS, WATERMARK_SECONDS = 0.1, 1.0
 
 
 class FencedError(Exception):
@@ -36,6 +36,7 @@ class JoinPartition:
     def __init__(
         self,
         joiner: Joiner,
+        connection: KafkaConnection,
         names: TopicNames,
         producer: LogProducer,
         partitions: int,
@@ -43,6 +44,7 @@ class JoinPartition:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.joiner = joiner
+        self._connection = connection
         self._names = names
         self._producer = producer
         self._partitions = partitions
@@ -52,17 +54,18 @@ class JoinPartition:
         self.misplaced: Counter[str] = Counter()
         self._said: dict[str, int] = {}
         self._said_at = float("-inf")
+        self._closed = False  # panes were closed since the last watermark
         self._idle = False
         self._idle_base: dict[str, int] = {}
         self._idle_ms: dict[str, int] = {}
 
-    async def restore(self, connection: KafkaConnection) -> None:
+    async def restore(self) -> None:
         """Read the join log to its end, claim the partition, read up to the claim, send what may be unsent."""
-        await asyncio.to_thread(self._catch_up, connection)
+        await asyncio.to_thread(self._catch_up)
         claim = self.joiner.claim()
         epoch = self.joiner.state.epoch + 1
-        await self._append(claim)
-        await asyncio.to_thread(self._catch_up, connection)
+        await self._send(claim)
+        await asyncio.to_thread(self._catch_up)
         if self.joiner.state.epoch != epoch:
             raise FencedError(
                 f"partition {self.joiner.partition} was claimed by another worker (epoch "
@@ -71,13 +74,14 @@ class JoinPartition:
             )
         await self._publish(force=True)
 
-    def _catch_up(self, connection: KafkaConnection) -> None:
+    def _catch_up(self, until: int | None = None) -> None:
+        """Apply the join log up to its end, or below ``until``."""
         where = TopicPartition(self._names.joinlog, self.joiner.partition)
-        with PartitionReader(connection) as reader:
+        with PartitionReader(self._connection) as reader:
             start = max(self.joiner.state.log_next, reader.earliest_offset(where))
             for records in reader.read_to_end(where, start):
                 for record in records:
-                    if record.value is not None:
+                    if record.value is not None and (until is None or record.offset < until):
                         self.joiner.restore(record.value, record.offset)
 
     async def process(self, side: str, start: int, end: int, records: Sequence[Record]) -> None:
@@ -96,14 +100,7 @@ class JoinPartition:
             return
         # Before the log says they are done with: sent twice after a crash, but never lost.
         await self._send_rejected(side, rejected)
-        expected = self.joiner.state.log_next
         offset = await self._append(raw)  # 2
-        if offset != expected:
-            raise FencedError(
-                f"join log of partition {self.joiner.partition}: this worker's record came to offset {offset}, "
-                f"{expected} was expected, so another worker owns the partition now. Nothing is lost: this "
-                "worker's record is void, and it stops."
-            )
         self.joiner.apply(decision, offset)  # 3
         await self._publish()  # 4
 
@@ -121,12 +118,7 @@ class JoinPartition:
         base = self._idle_base.get(side)
         if base is not None and idle_ms >= idle_after_ms and base + idle_ms > own:
             decision = self.joiner.decide_lift(side, base + idle_ms)
-            expected = state.log_next
             offset = await self._append(decision.encode())
-            if offset != expected:
-                raise FencedError(
-                    f"join log of partition {self.joiner.partition}: another worker owns it now"
-                )
             self.joiner.apply(decision, offset)
         nothing_yet = max(own, other) == NEVER
         everywhere = len(self._idle_ms) == len(state.sides) and min(self._idle_ms.values()) >= idle_after_ms
@@ -135,6 +127,25 @@ class JoinPartition:
         await self._publish(force=became_idle)
 
     async def _append(self, raw: bytes) -> int:
+        """Append to the join log and make sure that this worker may still do so; returns the offset.
+
+        A record that is not the next one says that somebody else has written. If that was a claim, this worker
+        has lost the partition, and what it wrote is void. If it was a worker that lost the partition before,
+        its record is void and costs this worker a look.
+        """
+        state, epoch = self.joiner.state, self.joiner.state.epoch
+        offset = await self._send(raw)
+        if offset != state.log_next:
+            await asyncio.to_thread(self._catch_up, offset if offset >= 0 else None)
+            if self.joiner.state.epoch != epoch or offset < 0:
+                raise FencedError(
+                    f"join log of partition {self.joiner.partition}: another worker owns the partition now (epoch "
+                    f"{self.joiner.state.epoch}, ours is {epoch}). Nothing is lost: this worker's last record is "
+                    "void, and it stops."
+                )
+        return offset
+
+    async def _send(self, raw: bytes) -> int:
         delivered = await self._producer.produce(self._names.joinlog, self.joiner.partition, None, raw)
         return await delivered
 
@@ -153,7 +164,9 @@ class JoinPartition:
             await delivered
         if panes:
             self.joiner.confirm(marks)
-        due = self._clock() - self._said_at >= WATERMARK_SECONDS
+        self._closed = self._closed or bool(panes)
+        pace = CLOSING_SECONDS if self._closed else WATERMARK_SECONDS
+        due = self._clock() - self._said_at >= pace
         if not force and (marks == self._said or not due):
             return
         self._idle = self._idle and marks[PREDICTION_PANE] == NEVER
@@ -164,7 +177,7 @@ class JoinPartition:
         ]
         for delivered in said:
             await delivered
-        self._said, self._said_at = marks, self._clock()
+        self._said, self._said_at, self._closed = marks, self._clock(), False
 
     async def _send_rejected(self, side: str, rejected: Sequence[Rejected]) -> None:
         topic = self._names.predictions if side == PREDICTIONS else self._names.feedback

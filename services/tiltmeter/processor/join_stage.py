@@ -53,8 +53,10 @@ class JoinStage:
             self._producer = LogProducer(self._connection, linger_ms=0)
         store = self._stores[partition] = self._open_store(partition)
         joiner = Joiner(partition, store, self._policy, self._references)
-        owned = JoinPartition(joiner, self._names, self._producer, self._partitions, self._panes_partitions)
-        await owned.restore(self._connection)
+        owned = JoinPartition(
+            joiner, self._connection, self._names, self._producer, self._partitions, self._panes_partitions
+        )
+        await owned.restore()
         self.owned[partition] = owned
         of_side = {PREDICTIONS: self._names.predictions, FEEDBACK: self._names.feedback}
         return {of_side[side]: at for side, at in joiner.positions().items() if at is not None}

@@ -60,7 +60,7 @@ def fill_pane(
     scores = columns.score[rows]
     scores = scores[~np.isnan(scores)]
     if scores.size:
-        place = np.clip((scores * SCORE_BINS).astype(np.int64), 0, SCORE_BINS - 1)
+        place = np.minimum(np.clip(scores, 0.0, 1.0) * SCORE_BINS, SCORE_BINS - 1).astype(np.int64)
         pane.scores = np.bincount(place, minlength=SCORE_BINS)
     latency = columns.latency_us[rows]
     latency = latency[latency >= 0]

@@ -1,7 +1,7 @@
 """Real numbers as integers, so that sums do not depend on the order of addition (semantics 8).
 
 A term is quantised once, where its event is first seen: ``round(x / unit * 2**20)``, clipped to ±2**50. Sums of
-up to 4,096 terms fit int64; panes keep Python integers, which do not overflow. The error of a mean is at most
+4,096 terms fit int64; panes keep Python integers, which do not overflow. The error of a mean is at most
 2**-21 units. ``unit`` is a power of two, so dividing by it is exact.
 """
 
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 FRACTION_BITS = 20
 ONE = 1 << FRACTION_BITS
 _LIMIT = float(1 << 50)
+_TERMS = 4_096
 
 
 def quantise(values: NDArray[np.float64], unit: float = 1.0) -> NDArray[np.int64]:
     """float64[n] → int64[n] in units of ``unit / 2**20``; ±inf clips, NaN is the caller's bug."""
-    scaled = np.rint(values * (ONE / unit))
+    with np.errstate(over="ignore"):  # what overflows is infinite, and clips
+        scaled = np.rint(values * (ONE / unit))
     return np.clip(scaled, -_LIMIT, _LIMIT).astype(np.int64)
 
 
@@ -38,5 +40,5 @@ def power_of_two_at_least(value: float) -> float:
 
 
 def total(values: NDArray[Any]) -> int:
-    """Exact sum of an integer array as a Python int."""
-    return int(values.sum(dtype=np.int64)) if values.size else 0
+    """Exact sum of an array of integers within ±2**50 as a Python int, however many they are."""
+    return sum(int(values[i : i + _TERMS].sum(dtype=np.int64)) for i in range(0, values.size, _TERMS))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
 from tiltmeter.processor.engine.errors import EngineError, LogWentBackError, StageError
@@ -15,8 +16,9 @@ from tiltmeter.processor.stage import Batch, Stage
 
 logger = logging.getLogger(__name__)
 
-# One being processed and one waiting keep the stage busy; more only makes a rebalance drop more.
-IN_FLIGHT = 2
+# So many records waiting keep the stage busy; more only makes a rebalance drop more. Small batches of one topic
+# that wait together become one: a stage's price is per batch, so it catches up when it has fallen behind.
+WAITING_RECORDS = 4096
 
 _Work = Batch | tuple[Source, int] | None
 
@@ -49,6 +51,8 @@ class PartitionTask:
         self._on_failure = on_failure
         self._positions: dict[Source, Position] = {}
         self._queue: asyncio.Queue[_Work] = asyncio.Queue()
+        self._backlog: deque[_Work] = deque()  # taken from the queue together, merged by topic
+        self._waiting_records = 0
         self._held = True
         self._step = _Step.OPENING
         self._doing = "open"
@@ -57,7 +61,7 @@ class PartitionTask:
     @property
     def at_rest(self) -> bool:
         """Restored, and nothing waits to be processed."""
-        return self._step is _Step.WAITING and self._queue.empty()
+        return self._step is _Step.WAITING and self._queue.empty() and not self._backlog
 
     def caught_up(self, source: Source, tail: Tail) -> bool:
         """Whether the stage has processed everything the log held."""
@@ -87,6 +91,7 @@ class PartitionTask:
             return
         if batch is not None:
             self._queue.put_nowait(batch)
+            self._waiting_records += len(batch.records)
             self._regulate()
 
     def report_idle(self, source: Source, idle_ms: int) -> None:
@@ -108,6 +113,7 @@ class PartitionTask:
         self._positions = {}
         while not self._queue.empty():
             self._queue.get_nowait()
+        self._backlog.clear()
         self._queue.put_nowait(None)
         if self._step is _Step.PROCESSING:
             await asyncio.wait({self._task}, timeout=grace_seconds)
@@ -163,9 +169,16 @@ class PartitionTask:
                 position.sought(epoch)
 
     async def _next(self) -> _Work:
-        work = await self._queue.get()
+        if not self._backlog:
+            works = [await self._queue.get()]
+            while not self._queue.empty():
+                works.append(self._queue.get_nowait())
+            self._backlog.extend(merged(works))
+        work = self._backlog.popleft()
         if work is not None:
             self._step = _Step.PROCESSING
+        if isinstance(work, Batch):
+            self._waiting_records -= len(work.records)
         return work
 
     async def _process(self, work: Batch | tuple[Source, int]) -> None:
@@ -183,9 +196,34 @@ class PartitionTask:
             self._regulate()
 
     def _regulate(self) -> None:
-        full = self._queue.qsize() + (self._step is _Step.PROCESSING) >= IN_FLIGHT
+        full = self._waiting_records >= WAITING_RECORDS
         if full and not self._held:
             self._intake.set_fetching(self.sources, False)
         elif not full and self._held:
             self._intake.set_fetching(self.sources, True)
         self._held = full
+
+
+def merged(works: Sequence[_Work]) -> list[_Work]:
+    """Batches of one topic joined up to WAITING_RECORDS; nothing moves across what is not a batch.
+
+    The order between topics is free (a stage may not depend on it), the order within a topic is kept.
+    """
+    done: list[_Work] = []
+    open_batches: dict[str, Batch] = {}
+    for work in works:
+        if not isinstance(work, Batch):
+            done.extend(open_batches.values())
+            open_batches.clear()
+            done.append(work)
+            continue
+        before = open_batches.get(work.topic)
+        if before is None:
+            open_batches[work.topic] = work
+        elif len(before.records) + len(work.records) <= WAITING_RECORDS:
+            records = [*before.records, *work.records]
+            open_batches[work.topic] = Batch(work.topic, work.partition, before.start, work.end, records)
+        else:
+            done.append(before)
+            open_batches[work.topic] = work
+    return [*done, *open_batches.values()]
