@@ -296,8 +296,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "model": st.sampled_from(["m", "n"]),
     "version": st.sampled_from(["1", "2"]),
     "at": TIMES,
-    "features": st.dictionaries(NAMES | TEXT, SCALAR, max_size=4),
-    "nonfinite": st.dictionaries(NAMES, st.sampled_from(["nan", "inf", "-inf", "none"]), max_size=2),
+    "features": st.dictionaries(st.sampled_from("abc") | TEXT, SCALAR, max_size=4),
+    "nonfinite": st.dictionaries(
+        st.sampled_from("abc"), st.sampled_from(["nan", "inf", "-inf", "none"]), max_size=2
+    ),
     "prediction": SCALAR,
     "label": SCALAR,
     "score": st.floats(0, 1),
@@ -305,8 +307,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "latency_ms": st.floats(0, 1e10),
     "status": st.sampled_from(["ok", "error", "failed"]),
     "segments": st.dictionaries(NAMES, TEXT, max_size=3),
-    "weight": st.integers(0, 20),
-    "revision": st.integers(-1, 3),
+    "weight": st.integers(0, 20) | st.sampled_from([2.0, 2.5, 1e300]),
+    "revision": st.integers(-1, 3) | st.sampled_from([2.0, 2.5, 2**53]),
     "label_propensity": st.floats(0, 1),
     "unknown": ANY,
 }

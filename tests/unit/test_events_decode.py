@@ -97,6 +97,18 @@ def test_cells_of_every_state() -> None:
     assert np.array_equal(cells.numbers, [1.0] + [np.nan] * 6, equal_nan=True)
 
 
+def test_a_value_that_is_there_wins_over_the_report_that_it_is_not_finite() -> None:
+    event = {**EVENT, "features": {"a": 1.5}, "nonfinite": {"a": "nan", "b": "-inf"}}
+    columns, _ = decode_predictions(records(event))
+    states = {name: column.states.tolist() for name, column in columns.groups[0].features.items()}
+    assert states == {"a": [CELL_OK], "b": [CELL_NONFINITE]}
+
+
+def test_a_whole_float_is_an_integer_and_another_is_not() -> None:
+    columns, _ = decode_predictions(records(*({**EVENT, "weight": weight} for weight in (3.0, 2.5, 3))))
+    assert (columns.weight.tolist(), columns.imperfect) == ([3, 1, 3], {"weight": 1})
+
+
 def test_python_writes_nan_and_the_event_is_kept() -> None:
     value = b'{"prediction_id":"p","model":"m","at":%d,"prediction":1,"features":{"a":NaN,"b":2}}' % NOON
     columns, rejected = decode_predictions(records(value))
@@ -115,6 +127,12 @@ def test_rows_are_grouped_by_model_and_version() -> None:
         ("a", "1", [4]),
     ]
     assert columns.group.tolist() == [0, 1, 0, 1, 2]
+
+
+def test_rows_of_a_group_stay_in_log_order_in_a_large_batch() -> None:
+    columns, _ = decode_predictions(records(*({**EVENT, "model": f"m{i * 7 % 3}"} for i in range(1000))))
+    for group in columns.groups:
+        assert np.all(np.diff(group.rows) > 0)
 
 
 def test_a_prediction_without_score_takes_the_probability_of_its_class() -> None:
