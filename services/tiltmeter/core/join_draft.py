@@ -41,7 +41,8 @@ class Draft:
         self._references = references
         self._groups = list(state.groups)
         self._group_index = {names: i for i, names in enumerate(self._groups)}
-        self.labelling = Labelling(self._groups, policy, references)
+        closed_ms = state.watermark_ms(LABEL_PANE) - policy.delay_ms
+        self.labelling = Labelling(self._groups, policy, references, closed_ms)
 
     def watermarks(self, side: str, event_ms: Int64) -> tuple[Int64, Int64]:
         """Per record: the side's watermark with this record included, (without lifts, with lifts)."""

@@ -28,7 +28,7 @@ def decide_predictions(draft: Draft, columns: PredictionColumns) -> Decision:
     buckets = seen // draft.policy.bucket_ms
     group = np.array([draft.group(g.model, g.version) for g in columns.groups], dtype=np.int64)[columns.group]
     fresh = _fresh(draft, columns, buckets)
-    _fill_panes(draft, columns, fresh, seen)
+    _fill_panes(draft, columns, fresh, seen, seen != natural)
 
     rows = np.zeros(len(columns), dtype=PREDICTION)
     rows["form"], rows["kind"], rows["ok"] = FORM, columns.kind, columns.ok
@@ -80,7 +80,7 @@ def _fresh(draft: Draft, columns: PredictionColumns, buckets: Int64) -> Mask:
     return fresh
 
 
-def _fill_panes(draft: Draft, columns: PredictionColumns, fresh: Mask, seen: Int64) -> None:
+def _fill_panes(draft: Draft, columns: PredictionColumns, fresh: Mask, seen: Int64, lifted: Mask) -> None:
     for group in columns.groups:
         width = draft.policy.model(group.model).pane_ms
         start = columns.at_ms[group.rows] // width * width
@@ -92,9 +92,9 @@ def _fill_panes(draft: Draft, columns: PredictionColumns, fresh: Mask, seen: Int
         taken = np.flatnonzero(is_fresh & ~late)
         for (start_ms,), members in rows_by(start[taken]):
             key = PaneKey(start_ms, width, group.model, group.version, "")
-            draft.decision.panes.append(
-                fill_pane(key, columns, group, taken[members], draft.reference(key)),
-            )
+            pane = fill_pane(key, columns, group, taken[members], draft.reference(key))
+            pane.lifted = bool(lifted[group.rows[taken[members]]].any())
+            draft.decision.panes.append(pane)
 
 
 def _meet_waiting_feedback(

@@ -36,6 +36,11 @@ from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.events.columns import Rejected
 from tiltmeter.events.decode import decode_feedback, decode_predictions
 
+_START_OVER = (
+    "Records are missing. Stop all workers, delete the local state folder of this partition and restart; if the "
+    "message returns, the log itself lost records: start over under a new topic prefix."
+)
+
 
 class JoinLogBrokenError(Exception):
     """A record of the join log does not continue where the last one ended."""
@@ -52,6 +57,7 @@ class Joiner:
         self._store = store
         self._policy = policy
         self._references = references
+        self._headless = False  # rows of a log without its head are here, the state they belong to is not
         meta = store.meta()
         if b"state" in meta:
             header = orjson.loads(meta[b"state"])
@@ -69,7 +75,12 @@ class Joiner:
     def decide(
         self, side: str, start: int, end: int, records: Sequence[Any]
     ) -> tuple[Decision, list[Rejected]]:
-        """Decide the records of one side in offsets ``[start, end)``; the log may have holes."""
+        """Decide the records of one side in offsets ``[start, end)``; the log may have holes.
+
+        Raises :class:`JoinLogBrokenError` where the batch does not continue the state: what cannot be applied
+        must not reach the log, where it would stop every later restore.
+        """
+        self._must_continue(side, start, "a batch to decide")
         begin = Decision(self.state.epoch, side, start, end, self.state.sides[side].natural_ms)
         draft = Draft(self.state, self._store, self._policy, self._references, begin)
         if side == PREDICTIONS:
@@ -94,13 +105,7 @@ class Joiner:
     def apply(self, decision: Decision, log_offset: int) -> None:
         """Make a logged decision true, in memory and in one local write."""
         state, side = self.state, self.state.sides[decision.side]
-        if side.next is not None and decision.first != side.next:
-            raise JoinLogBrokenError(
-                f"join log of partition {self.partition}: the record at offset {log_offset} starts at "
-                f"{decision.side} offset {decision.first}, but the state ends at {side.next}. Records are missing "
-                "from the log. Stop all workers, delete the local state folder of this partition and restart; if "
-                "the message returns, the log itself lost records: start over under a new topic prefix."
-            )
+        self._must_continue(decision.side, decision.first, f"the join-log record at offset {log_offset}")
         if decision.next > decision.first:
             side.next = decision.next
         side.natural_ms = decision.natural_ms
@@ -129,6 +134,14 @@ class Joiner:
                 drops=decision.drops, deletes=decision.deletes, puts=decision.puts, meta=self._meta(dirty)
             )
         )
+
+    def _must_continue(self, side: str, first: int, what: str) -> None:
+        ends = self.state.sides[side].next
+        if ends is not None and first != ends:
+            raise JoinLogBrokenError(
+                f"partition {self.partition}: {what} starts at {side} offset {first}, but the state ends at {ends}. "
+                + _START_OVER
+            )
 
     def _close(self, dirty: dict[PaneId, Pane | None]) -> None:
         """Move every pane whose time is over to the outbox (semantics 2)."""
@@ -181,33 +194,47 @@ class Joiner:
     def claim(self) -> bytes:
         """The record by which a new owner takes the partition: a higher epoch, with the state it starts from.
 
-        It is a checkpoint too: a log whose head has been deleted by retention restores from its first claim.
+        It is a checkpoint too: a log whose head has been deleted by retention restores from its first claim,
+        and :class:`JoinLogBrokenError` is raised where there is none. So owners claim again from time to time.
         """
+        if self._headless:
+            raise JoinLogBrokenError(
+                f"partition {self.partition}: the join log has lost its head and holds no claim to start from. "
+                + _START_OVER
+            )
         wire = self.state.to_wire()
         wire["epoch"] = self.state.epoch + 1
         return orjson.dumps({"form": FORM, "type": "claim", "epoch": wire["epoch"], "state": wire}) + b"\n"
 
     def restore(self, raw: bytes, log_offset: int) -> bool:
-        """Apply one record of the join log; False where it is void (written by an owner that had lost the
-        partition). Raises :class:`JoinLogBrokenError` where a record does not continue the last one."""
+        """Apply one record of the join log; False where it is void: written by an owner that had lost the
+        partition, or the second of two claims of one epoch (whoever wrote it must claim again).
+
+        Raises :class:`JoinLogBrokenError` where a record does not continue the last one.
+        """
         header, body = split_header(raw)
         state = self.state
         if log_offset < state.log_next:
             return True
-        if header["epoch"] < state.epoch:
+        if log_offset > state.log_next > 0:
+            raise JoinLogBrokenError(
+                f"partition {self.partition}: the join log goes on at offset {log_offset}, but the state ends at "
+                f"{state.log_next}. " + _START_OVER
+            )
+        if header["epoch"] < state.epoch + (header["type"] == "claim"):
             state.log_next = log_offset + 1
             return False
         if header["type"] == "batch":
             decision = Decision.decode(header, body)
-            if (
-                log_offset > 0 and state.log_next == 0
-            ):  # the head of the log is gone: rows now, state at a claim
+            if log_offset > 0 and state.log_next == 0:  # the log's head is gone: rows now, state at a claim
+                self._headless = True
                 self._store.write(StoreWrite(decision.drops, decision.deletes, decision.puts))
             else:
                 self.apply(decision, log_offset)
             return True
         if state.log_next == 0:
             self.state = JoinState.from_wire(header["state"])
+            self._headless = False
         self.state.epoch = header["epoch"]
         self.state.log_next = log_offset + 1
         dirty: dict[PaneId, Pane | None] = {**self.state.open, **self.state.outbox}

@@ -32,10 +32,13 @@ class Labelling:
     ``groups`` is the partition's list of (model, version); ``group`` fields of prediction rows index it.
     """
 
-    def __init__(self, groups: list[tuple[str, str]], policy: JoinPolicy, references: ReferenceBook) -> None:
+    def __init__(
+        self, groups: list[tuple[str, str]], policy: JoinPolicy, references: ReferenceBook, closed_ms: int
+    ) -> None:
         self._groups = groups
         self._policy = policy
         self._references = references
+        self._closed_ms = closed_ms  # label panes that end here or before are closed
         self.panes: dict[PaneKey, LabelPane] = {}
 
     def first_label(self, predictions: Rows, feedback: Rows) -> Rows:
@@ -48,6 +51,7 @@ class Labelling:
         truth = np.zeros(predictions.size, dtype=TRUTH)
         truth["label"], truth["value"] = feedback["label"], feedback["value"]
         truth["revision"], truth["known"] = feedback["revision"], known
+        self._flag_moved(predictions, known, natural)
         width = self._pane_widths(predictions)
         truth["pane"] = known // width * width
         age = age_buckets(known - predictions["at"])
@@ -56,7 +60,6 @@ class Labelling:
         for (group, start, cohort_ms, bucket), rows in rows_by(*columns):
             pane = self._pane(group, start)
             pane.feedback["matched"] += int(rows.size)
-            pane.lifted = pane.lifted or bool((known[rows] != natural[rows]).any())
             outcomes = self._outcomes(predictions[rows], feedback["label"][rows], feedback["value"][rows])
             pane.cells.setdefault((cohort_ms, bucket), Outcomes()).add(outcomes)
         return truth
@@ -67,7 +70,8 @@ class Labelling:
         Equal, or not newer by ``revision``: a duplicate. Different within ``join.corrections``: corrected, and
         the pane that counted the old label is told the difference. Later: counted, and the old label stays.
         """
-        known, _ = self._known(prediction, feedback)
+        known, natural = self._known(prediction, feedback)
+        self._flag_moved(prediction, known, natural)
         width = int(self._pane_widths(prediction)[0])
         pane = self._pane(int(prediction["group"][0]), int(known[0]) // width * width)
         same_label = truth["label"][0] == feedback["label"][0] and (
@@ -96,6 +100,16 @@ class Labelling:
         known = np.maximum(event, np.maximum(predictions["seen"], feedback["seen"]))
         natural = np.maximum(event, np.maximum(predictions["natural"], feedback["natural"]))
         return known, natural
+
+    def _flag_moved(self, predictions: Rows, known: NDArray[np.int64], natural: NDArray[np.int64]) -> None:
+        """Where a lift moved a label, a replay puts it elsewhere: neither pane can be promised (semantics 5).
+        A natural pane that is closed already was closed by the same lift and says so itself."""
+        moved = np.flatnonzero(known != natural)
+        group, width = predictions["group"][moved].astype(np.int64), self._pane_widths(predictions[moved])
+        for times in (known[moved], natural[moved]):
+            for (number, start), rows in rows_by(group, times // width * width):
+                if start + int(width[rows[0]]) > self._closed_ms:
+                    self._pane(number, start).lifted = True
 
     def _pane_widths(self, predictions: Rows) -> NDArray[np.int64]:
         widths = np.array([self._policy.model(m).pane_ms for m, _ in self._groups], dtype=np.int64)
