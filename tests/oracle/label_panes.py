@@ -1,0 +1,80 @@
+"""What one labelled prediction adds to a label pane."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+#: (age up to, cohort width); a label older than all of them counts by day.
+AGES = (
+    (MINUTE, MINUTE), (5 * MINUTE, MINUTE), (HOUR, MINUTE), (6 * HOUR, HOUR), (DAY, HOUR), (3 * DAY, DAY),
+    (7 * DAY, DAY), (14 * DAY, DAY), (30 * DAY, DAY), (60 * DAY, DAY), (90 * DAY, DAY), (math.inf, DAY),
+)  # fmt: skip
+SUMS = (
+    "scored", "brier", "log_loss", "clipped", "error", "absolute_error", "squared_error", "target",
+    "squared_target", "capped_loss", "squared_capped_loss",
+)  # fmt: skip
+Outcomes = dict[str, Any]
+
+
+def cell(at: int, known: int) -> tuple[int, int]:
+    """(cohort, age bucket) of a label that became known then."""
+    age = next(i for i, (limit, _) in enumerate(AGES) if known - at <= limit)
+    return at // AGES[age][1] * AGES[age][1], age
+
+
+def empty() -> Outcomes:
+    return {"n": 0, "weight": 0, "confusion": {}, "sums": dict.fromkeys(SUMS, 0)}
+
+
+def add(into: Outcomes, other: Outcomes, sign: int = 1) -> None:
+    into["n"] += sign * other["n"]
+    into["weight"] += sign * other["weight"]
+    for pair, n in other["confusion"].items():
+        into["confusion"][pair] = into["confusion"].get(pair, 0) + sign * n
+    for name, amount in other["sums"].items():
+        into["sums"][name] += sign * amount
+
+
+def outcome(prediction: dict[str, Any], label: dict[str, Any], policy: Any, measured: Any) -> Outcomes:
+    """One prediction and its label; ``measured`` is the performance of the version's first reference."""
+    found = empty()
+    found["n"], found["weight"], sums = 1, prediction["weight"], found["sums"]
+    if prediction["outcome"] is None or not prediction["ok"]:
+        return found
+    task = policy.task if policy.task != "auto" else measured.task if measured else "auto"
+    if task == "auto":
+        task = "regression" if isinstance(prediction["outcome"], float) else "classification"
+    if task == "classification":
+        found["confusion"][(prediction["class"], label["class"])] = 1
+        score = prediction["score"]
+        if label["class"] in ("0", "1") and score is not None and 0 <= score <= 1:
+            likelihood = score if label["class"] == "1" else 1 - score
+            miss = 1 - likelihood
+            sums["scored"] = 1
+            sums["brier"] = fixed(miss * miss)
+            sums["log_loss"] = fixed(-math.log(max(likelihood, 1e-15)))
+            sums["clipped"] = int(likelihood < 1e-15)
+    elif not math.isnan(prediction["number"]) and not math.isnan(label["number"]):
+        known = measured is not None and measured.task == "regression"
+        unit, actual = measured.scale if known else policy.loss_scale, label["number"]
+        error = prediction["number"] - actual
+        sums["scored"] = 1
+        sums["error"], sums["absolute_error"] = fixed(error / unit), fixed(abs(error) / unit)
+        sums["squared_error"] = fixed((error / unit) * (error / unit))
+        sums["target"], sums["squared_target"] = (
+            fixed(actual / unit),
+            fixed((actual / unit) * (actual / unit)),
+        )
+        if known:
+            loss = min(abs(error), measured.cap) / measured.cap
+            sums["capped_loss"], sums["squared_capped_loss"] = fixed(loss), fixed(loss * loss)
+    return found
+
+
+def fixed(value: float) -> int:
+    """A term as an integer multiple of 2^-20, not beyond ±2^50."""
+    if abs(value) >= 2.0**30:
+        return int(math.copysign(2**50, value))
+    return round(value * 2**20)

@@ -1,0 +1,92 @@
+"""What one prediction adds to its prediction pane."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from typing import Any
+
+LATENCY_LIMITS_MS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
+OK, MISSING, TYPE_ERROR, NONFINITE, OUT_OF_RANGE, UNSEEN = range(6)
+Pane = dict[str, Any]
+
+
+def empty(reference: Any) -> Pane:
+    counts: Pane = {
+        "reference_id": reference.reference_id if reference else "",
+        "events": 0,
+        "weight": 0,
+        "errors": 0,
+        "unknown_features": 0,
+        "features": {},
+        "output": _no_counts(None),
+        "scores": [0] * 10,
+        "latencies": [0] * (len(LATENCY_LIMITS_MS) + 1),
+        "latency_us": 0,
+    }
+    if reference:
+        counts["features"] = {name: _no_counts(profile) for name, profile in reference.features.items()}
+        counts["output"] = _no_counts(reference.prediction)
+    return counts
+
+
+def add(pane: Pane, row: dict[str, Any], reference: Any) -> None:
+    pane["events"] += 1
+    pane["weight"] += row["weight"]
+    if not row["ok"]:
+        pane["errors"] += 1
+        return
+    if row["score"] is not None:
+        pane["scores"][0 if row["score"] < 0 else 9 if row["score"] >= 1 else int(row["score"] * 10)] += 1
+    if row["latency"] is not None and 0 <= row["latency"] <= 1e9:
+        pane["latencies"][bisect_left(LATENCY_LIMITS_MS, round(row["latency"] * 1000) / 1000)] += 1
+        pane["latency_us"] += round(row["latency"] * 1000)
+    if not reference:
+        return
+    cells = {name: (row["features"].get(name), name in row["nonfinite"]) for name in row["features"]}
+    cells.update({name: (row["features"].get(name), True) for name in row["nonfinite"]})
+    for name, (value, reported) in cells.items():
+        if name in reference.features:
+            _count(pane["features"][name], reference.features[name], value, reported)
+        elif value is not None or reported:
+            pane["unknown_features"] += 1
+    if _is_numeric(reference.prediction):
+        number = row["number"]
+        _count(pane["output"], reference.prediction, "no number" if math.isnan(number) else number, False)
+    elif reference.prediction:
+        _count(pane["output"], reference.prediction, row["class"], False)
+
+
+def _is_numeric(profile: Any) -> bool:
+    return hasattr(profile, "edges")
+
+
+def _no_counts(profile: Any) -> Pane:
+    counts: Pane = {"cells": [0] * 6}
+    if _is_numeric(profile):
+        counts["bins"] = [0] * (len(profile.edges) + 1)
+    elif profile is not None:
+        counts["categories"] = {}
+    return counts
+
+
+def _count(counts: Pane, profile: Any, value: Any, reported: bool) -> None:
+    """``reported``: the producer says that the value was not finite; a value that is there wins."""
+    cells = counts["cells"]
+    if value is None:
+        cells[NONFINITE] += reported  # a missing cell is what is left of the events: not counted
+    elif isinstance(value, float) and not math.isfinite(value):
+        cells[NONFINITE] += 1
+    elif _is_numeric(profile) and type(value) in (int, float):
+        cells[OK] += 1
+        cells[OUT_OF_RANGE] += not profile.minimum <= value <= profile.maximum
+        counts["bins"][bisect_left(profile.edges.tolist(), value)] += 1
+    elif not _is_numeric(profile) and isinstance(value, str | bool):
+        text = value if isinstance(value, str) else str(value).lower()
+        known = text in profile.categories
+        cells[OK] += 1
+        cells[UNSEEN] += not known
+        name = text if known else "(unseen)"
+        counts["categories"][name] = counts["categories"].get(name, 0) + 1
+    else:
+        cells[TYPE_ERROR] += 1

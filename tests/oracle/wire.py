@@ -1,0 +1,77 @@
+"""From what the joiner says to the form in which the oracle says it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from oracle.join import Joined, Name
+from oracle.label_panes import SUMS
+from tiltmeter.core.joiner import Joiner
+
+_HEAD = ("kind", "model", "version", "segment", "start", "width", "lifted")
+
+
+def pane_name(wire: dict[str, Any]) -> Name:
+    return wire["kind"], wire["start"], wire["model"], wire["version"]
+
+
+def plain_pane(wire: dict[str, Any]) -> dict[str, Any]:
+    """A pane's content in the oracle's form."""
+    content = {name: value for name, value in wire.items() if name not in _HEAD}
+    if wire["kind"] == "prediction":
+        content["features"] = {name: _dense(counts) for name, counts in wire["features"].items()}
+        content["output"] = _dense(wire["output"])
+        return content
+    return {
+        "feedback": {name: n for name, n in content["feedback"].items() if n},
+        "cells": {(cell["cohort"], cell["age"]): _outcomes(cell) for cell in content["cells"]},
+        "corrections": {item["pane"]: _outcomes(item) for item in content["corrections"]},
+    }
+
+
+def plain_oracle(joined: Joined) -> dict[Name, dict[str, Any]]:
+    """The oracle's panes without the zeros that corrections leave."""
+    panes = {}
+    for name, pane in joined.panes.items():
+        panes[name] = pane
+        if name[0] == "label":
+            panes[name] = {
+                "feedback": dict(pane["feedback"]),
+                "cells": {cell: _no_zeros(outcomes) for cell, outcomes in pane["cells"].items()},
+                "corrections": {start: _no_zeros(change) for start, change in pane["corrections"].items()},
+            }
+    return panes
+
+
+def counters_of(joiner: Joiner) -> Counter[tuple[str, ...]]:
+    return Counter({tuple(name.split("\x1f")): n for name, n in joiner.state.counters.items()})
+
+
+def waiting_of(joiner: Joiner) -> Counter[tuple[Any, ...]]:
+    waiting: Counter[tuple[Any, ...]] = Counter()
+    for (family, bucket), by_group in joiner.state.waiting.items():
+        for group, n in by_group.items():
+            if n:
+                waiting[(family, bucket, *(joiner.state.groups[group] if family == "p" else ()))] += n
+    return waiting
+
+
+def _dense(counts: dict[str, Any]) -> dict[str, Any]:
+    if "sparse" not in counts:
+        return counts
+    size, *pairs = counts["sparse"]
+    bins = [0] * size
+    for at, n in zip(pairs[::2], pairs[1::2], strict=True):
+        bins[at] = n
+    return {**{name: value for name, value in counts.items() if name != "sparse"}, "bins": bins}
+
+
+def _outcomes(wire: dict[str, Any]) -> dict[str, Any]:
+    confusion = {(predicted, actual): n for predicted, actual, n in wire["confusion"]}
+    sums = dict(zip(SUMS, map(int, wire["sums"]), strict=True))
+    return {"n": wire["n"], "weight": wire["weight"], "confusion": confusion, "sums": sums}
+
+
+def _no_zeros(outcomes: dict[str, Any]) -> dict[str, Any]:
+    return {**outcomes, "confusion": {pair: n for pair, n in outcomes["confusion"].items() if n}}
