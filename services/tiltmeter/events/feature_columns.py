@@ -11,14 +11,20 @@ import numpy as np
 from tiltmeter.events.batch import same_keys, transpose
 from tiltmeter.events.cell_column import cell_column, missing_column
 from tiltmeter.events.columns import CELL_MISSING, CELL_NONFINITE, FeatureColumn
+from tiltmeter.events.sparse_columns import sparse_columns
 
 Features = dict[str, Any]
+
+#: A table with this many places for every cell is filled cell by cell.
+_SPARSE = 2
 
 
 def feature_columns(rows: Sequence[Features], uniform: bool) -> dict[str, FeatureColumn]:
     """``uniform``: known to have the same names in the same order. A name some row lacks is missing there."""
     if not (uniform or same_keys(rows)):
         names = dict.fromkeys(chain.from_iterable(rows))
+        if len(names) * len(rows) > _SPARSE * sum(map(len, rows)):
+            return sparse_columns(rows)
         return {name: cell_column([features.get(name) for features in rows]) for name in names}
     return _finite_matrix(rows) or {name: cell_column(values) for name, values in transpose(rows).items()}
 

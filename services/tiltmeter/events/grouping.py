@@ -10,8 +10,8 @@ from tiltmeter.events.columns import Int64
 from tiltmeter.events.name_map import NameMaps
 
 #: A group may have this many cells without question, and this many times the cells its events really hold.
-_FREE_CELLS = 1 << 17
-_PADDING = 8
+_FREE_CELLS = 1 << 14
+_PADDING = 4
 
 
 def rows_by_version(models: Sequence[str], versions: Sequence[str]) -> Iterator[tuple[str, str, Int64]]:
