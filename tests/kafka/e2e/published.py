@@ -1,0 +1,52 @@
+"""What a Tiltmeter has published on its topics, in the form in which two of them can be compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from kafka.e2e.deployment import Deployment
+from tiltmeter.core.join_state import LABEL_PANE, PREDICTION_PANE
+from tiltmeter.core.pane_merge import MergeCounters, PaneMerge
+from tiltmeter.core.pane_messages import PANE, read_message
+
+
+def merged_panes(live: Deployment, model: str, delay_ms: int) -> tuple[list[bytes], MergeCounters]:
+    """The lines a backtest writes for panes of this model, sorted; from the panes topic alone."""
+    merge = PaneMerge(delay_ms)
+    lines: list[bytes] = []
+    for _, record in live.records(live.names.panes):
+        assert record.value is not None
+        message = read_message(record.value)
+        if message["type"] != PANE:
+            merge.on_watermark(message)
+        elif message["pane"]["model"] == model:
+            merge.on_pane(message)
+        lines += [orjson.dumps({"type": "pane", **pane.to_wire()}) for pane in merge.ready()]
+    assert not merge.waiting, "some panes never became complete"
+    return sorted(lines), merge.counters
+
+
+def alert_values(live: Deployment, model: str) -> list[bytes]:
+    """The alerts of a model, each publication, in log order."""
+    values = [record.value for _, record in live.records(live.names.alerts)]
+    return [value for value in values if value is not None and orjson.loads(value)["model"] == model]
+
+
+def by_timeline(alerts: list[bytes]) -> dict[str, list[bytes]]:
+    """Prediction panes and label panes do not wait for each other, so only alerts of one kind have an order.
+
+    An alert published twice has the same id; it counts where it came first.
+    """
+    lines: dict[str, list[bytes]] = {PREDICTION_PANE: [], LABEL_PANE: []}
+    seen: dict[str, bytes] = {}
+    for value in alerts:
+        alert: dict[str, Any] = orjson.loads(value)
+        if alert["id"] in seen:
+            assert seen[alert["id"]] == value, "one id, two contents"
+            continue
+        seen[alert["id"]] = value
+        kind = LABEL_PANE if alert["kind"] in ("performance", "adwin_gate") else PREDICTION_PANE
+        lines[kind].append(value)
+    return lines
