@@ -61,7 +61,6 @@ class TopicSettings(Section):
     """Used by ``tiltmeter topics create`` only; a running processor takes the topics as they are."""
 
     partitions: int = Field(4, ge=1, le=1000, description="Of predictions and feedback: they must be equal.")
-    panes_partitions: int = Field(4, ge=1, le=16)
     replication: int = Field(1, ge=1)
     source_retention: Duration = _default("30d")
 

@@ -124,7 +124,9 @@ def score(document: Row, prediction: Any, imperfect: Counter[str]) -> float | No
         )
         if isinstance(prediction, bool):
             spellings.insert(1, str(prediction).lower())
-        own = next((by_class[key] for key in spellings if key in by_class), None)
+        own = next(
+            (by_class[key] for key in ("1", "true", "True", "1.0", *spellings) if key in by_class), None
+        )
     return None if own is None else float(own)
 
 

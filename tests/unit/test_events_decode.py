@@ -135,16 +135,25 @@ def test_rows_of_a_group_stay_in_log_order_in_a_large_batch() -> None:
         assert np.all(np.diff(group.rows) > 0)
 
 
-def test_a_prediction_without_score_takes_the_probability_of_its_class() -> None:
-    probabilities = {"0": 0.25, "1": 0.75}
-    own = {**EVENT, "probabilities": probabilities, "score": 0.5}
+def test_a_binary_prediction_without_score_takes_the_probability_of_class_one() -> None:
+    probabilities = {"0": 0.75, "1": 0.25}
     events = [
-        own,
-        {**EVENT, "probabilities": probabilities},
-        {**EVENT, "prediction": 2, "probabilities": probabilities},
+        {**EVENT, "prediction": 0, "probabilities": probabilities, "score": 0.5},
+        {**EVENT, "prediction": 0, "probabilities": probabilities},
+        {**EVENT, "prediction": False, "probabilities": {"true": 0.25, "false": 0.75}},
     ]
     columns, _ = decode_predictions(records(*events))
-    assert np.array_equal(columns.score, [0.5, 0.75, np.nan], equal_nan=True)
+    assert columns.score.tolist() == [0.5, 0.25, 0.25]
+
+
+def test_a_prediction_of_another_class_without_score_takes_the_probability_of_its_class() -> None:
+    probabilities = {"cat": 0.25, "dog": 0.75}
+    events = [
+        {**EVENT, "prediction": "dog", "probabilities": probabilities},
+        {**EVENT, "prediction": "fox", "probabilities": probabilities},
+    ]
+    columns, _ = decode_predictions(records(*events))
+    assert np.array_equal(columns.score, [0.75, np.nan], equal_nan=True)
 
 
 def test_what_is_wrong_with_an_optional_field_is_counted_and_the_field_is_absent() -> None:

@@ -39,7 +39,7 @@ def reference() -> None:
     "--effective-from", default="1970-01-01T00:00:00Z", help="Event time from which it is in force."
 )
 @click.option("--task", type=click.Choice(["auto", "classification", "regression"]), default="auto")
-def build(
+def build(  # noqa: PLR0917  # click passes options by name
     rows: Path,
     model: str,
     version: str,

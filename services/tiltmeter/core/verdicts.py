@@ -51,12 +51,14 @@ class AlertState:
     last_ms: int = 0
     evidence: dict[str, float] = field(default_factory=dict)
     summary: str = ""
+    fired: int = 0
 
     def on_pane(self, subject: Subject, key: PaneKey, word: Word) -> dict[str, Any] | None:
         """The alert to publish after this pane, if the state changed."""
         evidence = {name: value for name, value in word.evidence.items() if math.isfinite(value)}
         if word.alarm and not self.firing:
             self.firing, self.first_ms, self.healthy_panes = True, key.end_ms, 0
+            self.fired += 1
             self.last_ms, self.evidence, self.summary = key.end_ms, evidence, word.summary
             return self._alert(subject, key, "firing")
         if not self.firing:

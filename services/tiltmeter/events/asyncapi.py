@@ -37,6 +37,14 @@ TOPICS = (
         "delete",
     ),
     Topic(
+        "tiltmeter.panes",
+        "pane",
+        "send",
+        "model in UTF-8",
+        "Closed panes: what the join counted. For archives and other consumers.",
+        "delete",
+    ),
+    Topic(
         "tiltmeter.alerts",
         "alert",
         "send",

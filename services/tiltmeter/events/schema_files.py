@@ -11,12 +11,13 @@ from typing import Any
 from tiltmeter.events.alert import Alert
 from tiltmeter.events.asyncapi import asyncapi
 from tiltmeter.events.feedback import Feedback
+from tiltmeter.events.pane import Pane
 from tiltmeter.events.prediction import Prediction
 from tiltmeter.events.wire import WireModel
 from tiltmeter.events.yaml_text import to_yaml
 
 #: Every event on the wire. Its title names its type and version: ``io.tiltmeter.prediction.v1``.
-MODELS: tuple[type[WireModel], ...] = (Prediction, Feedback, Alert)
+MODELS: tuple[type[WireModel], ...] = (Prediction, Feedback, Pane, Alert)
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -1,4 +1,8 @@
-"""The score of each prediction: its own, else the probability of the class it predicted."""
+"""The score of each prediction: its own, else from its probabilities.
+
+For a model whose classes are 0 and 1 that is the probability of class 1, which is what log loss and Brier score
+are about; for others the probability of the class it predicted.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from tiltmeter.events.class_key import class_key
 from tiltmeter.events.columns import Float64
 
 _MAX_CLASSES = 10_000
+#: How the positive class of a binary model may be spelled as a key.
+_POSITIVE = ("1", "true", "True", "1.0")
 
 
 def fill_from_probabilities(score: Float64, probabilities: Sequence[Any], predictions: Sequence[Any]) -> int:
@@ -22,9 +28,8 @@ def fill_from_probabilities(score: Float64, probabilities: Sequence[Any], predic
         if not _usable(by_class):
             unusable += 1
         elif np.isnan(score[row]) and predictions[row] is not None:
-            score[row] = next(
-                (by_class[name] for name in _spellings(predictions[row]) if name in by_class), np.nan
-            )
+            names = (*_POSITIVE, *_spellings(predictions[row]))
+            score[row] = next((by_class[name] for name in names if name in by_class), np.nan)
     return unusable
 
 

@@ -1,4 +1,4 @@
-"""References in their compacted topic: key is model, version and start of force; the newest record of a key counts."""
+"""References in their compacted topic: the newest record of a key counts."""
 
 from __future__ import annotations
 

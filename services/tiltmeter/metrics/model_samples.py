@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 
 from tiltmeter.core.panes.feature_counts import STATES
@@ -38,8 +39,13 @@ def _version(watch: VersionWatch) -> Iterator[Sample]:
     for window, labels in watch.labels.items():
         yield from _performance((*of, window), labels.total, watch)
     yield from _drift(of, watch)
+    fired: Counter[tuple[str, str]] = Counter()
     for alert in watch.alerts():
+        kind, _, severity = alert.names
+        fired[(kind, severity)] += alert.state.fired
         yield Sample("alert_active", (*of, *alert.names), float(alert.firing))
+    for names, count in fired.items():
+        yield Sample("alerts", (*of, *names), count)
 
 
 def _histograms(of: tuple[str, ...], total: PredictionPane) -> Iterator[Sample]:

@@ -1,0 +1,135 @@
+"""What crosses the border between join and watch: ``io.tiltmeter.pane.v1``.
+
+The processor reads and writes panes as plain JSON (``core.panes``); this model is their published description,
+and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from tiltmeter.events.wire import Name, WireModel
+
+Count = Annotated[int, Field(ge=0)]
+Milliseconds = Annotated[int, Field(description="Epoch milliseconds, UTC.")]
+
+_COUNTS = {"cells": [98, 2, 0, 0, 1, 0], "bins": [40, 30, 28]}
+_EXAMPLE: dict[str, Any] = {
+    "type": "io.tiltmeter.pane.v1",
+    "form": 1,
+    "partition": 3,
+    "epoch": 7,
+    "pane": {
+        "kind": "prediction",
+        "model": "credit-risk",
+        "version": "7",
+        "segment": "",
+        "start": 1767787200000,
+        "width": 10000,
+        "reference_id": "ref-0123456789ab",
+        "events": 101,
+        "weight": 101,
+        "errors": 1,
+        "unknown_features": 0,
+        "features": {"income": _COUNTS},
+        "output": {"cells": [100, 0, 0, 0, 0, 0], "categories": {"0": 70, "1": 30}},
+        "scores": [10] * 10,
+        "latencies": [0] * 14,
+        "latency_us": 0,
+        "lifted": False,
+    },
+}
+
+
+class FeatureCounts(WireModel):
+    """Of one feature. ``bins`` lie over the edges of the reference; ``sparse`` is the same, as size and (index,
+    count) pairs; ``categories`` are those of the reference and "(unseen)"."""
+
+    cells: list[int] = Field(
+        min_length=6,
+        max_length=6,
+        description="ok, missing (filled in at closing), type_error, nonfinite; of ok: out_of_range, unseen.",
+    )
+    bins: list[Count] | None = None
+    sparse: list[Count] | None = None
+    categories: dict[str, Count] | None = None
+
+
+class PredictionPane(WireModel):
+    """Predictions whose ``at`` lies in ``[start, start + width)``. All numbers merge by addition."""
+
+    kind: Literal["prediction"]
+    model: Name
+    version: Name
+    segment: str
+    start: Milliseconds
+    width: Count
+    reference_id: str = Field(description="Empty: no reference was in force.")
+    events: Count
+    weight: Count
+    errors: Count
+    unknown_features: Count
+    features: dict[str, FeatureCounts]
+    output: FeatureCounts
+    scores: list[Count]
+    latencies: list[Count]
+    latency_us: Count
+    lifted: bool = Field(description="Closed or filled under a lifted watermark: a replay may differ here.")
+
+
+class Outcomes(WireModel):
+    """Labelled predictions. A correction's numbers may be negative: they are differences."""
+
+    n: int
+    weight: int
+    confusion: list[tuple[str, str, int]] = Field(
+        description="(predicted, actual, count) per pair of classes."
+    )
+    sums: list[int] = Field(description="Fixed-point sums with 20 fraction bits; the first is a plain count.")
+
+
+class Cell(Outcomes):
+    """Outcomes of one cohort of predictions at one age of the label."""
+
+    cohort: Milliseconds
+    age: Count = Field(
+        description="Bucket: 1 min, 5 min, 1 h, 6 h, 1 d, 3 d, 7 d, 14 d, 30 d, 60 d, 90 d, more."
+    )
+
+
+class Correction(Outcomes):
+    """What corrected labels change in the pane that counted them first."""
+
+    pane: Milliseconds
+
+
+class LabelPane(WireModel):
+    """Labels that became known in ``[start, start + width)``."""
+
+    kind: Literal["label"]
+    model: Name
+    version: Name
+    segment: str
+    start: Milliseconds
+    width: Count
+    feedback: dict[str, Count]
+    cells: list[Cell]
+    corrections: list[Correction]
+    lifted: bool
+
+
+class Pane(WireModel):
+    """A closed pane of one source partition, under the epoch of its owner. The record's key is ``model``.
+
+    Watermarks (``io.tiltmeter.watermark.v1``) travel in the same topic and are internal.
+    """
+
+    model_config = ConfigDict(title="io.tiltmeter.pane.v1", json_schema_extra={"examples": [_EXAMPLE]})
+
+    type: Literal["io.tiltmeter.pane.v1"] = Field(description="Other records of the topic are watermarks.")
+    form: Literal[1] = Field(description="Of the numbers inside.")
+    partition: Count = Field(description="Source partition that was counted.")
+    epoch: Count = Field(description="Of the partition's owner; lower ones after a claim are void.")
+    pane: Annotated[PredictionPane | LabelPane, Field(discriminator="kind", description="What was counted.")]
