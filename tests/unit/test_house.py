@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def test_every_metric_is_documented() -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     text = (REPO / "README.md").read_text()
-    assert [name for name in cli.commands if f"tiltmeter {name}" not in text] == []
+    shown = re.findall(r"tiltmeter (?:--config \S+ )?([a-z]+)", text)
+    assert set(cli.commands) <= set(shown)
 
 
 def test_every_section_of_the_settings_is_in_the_reference_configuration() -> None:
