@@ -1,0 +1,24 @@
+"""Exact distances of raw samples: the two-sample KS statistic, or the largest change of a category's share."""
+
+from __future__ import annotations
+
+import pandas as pd
+from scipy.stats import ks_2samp
+
+from data_sets.served import Served
+
+#: The name under which the predictions are published beside the features.
+OUTPUT = "(prediction)"
+
+
+def distance(served: Served, name: str, window: pd.DataFrame) -> tuple[int, float]:
+    """(rows, distance) of what the window holds from what the reference was built on."""
+    column = "prediction" if name == OUTPUT else name
+    reference, values = served.held_out[column].dropna(), window[column].dropna()
+    classes = name == OUTPUT and "score" in window
+    if classes or not pd.api.types.is_numeric_dtype(values):
+        shares = reference.value_counts(normalize=True), values.value_counts(normalize=True)
+        known = sorted(set(reference))
+        change = [abs(shares[0].get(k, 0.0) - shares[1].get(k, 0.0)) for k in known]
+        return len(values), max([*change, float((~values.isin(known)).mean())])
+    return len(values), float(ks_2samp(reference, values, method="asymp").statistic)
