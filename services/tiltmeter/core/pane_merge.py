@@ -1,4 +1,8 @@
-"""Merge the panes of all source partitions of one model, each exactly once."""
+"""Merge the panes of all source partitions of one model, each exactly once.
+
+A fold over messages: what it holds and what it has merged depends on the messages alone, not on when somebody
+asks for :meth:`PaneMerge.ready`.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,14 @@ import orjson
 from tiltmeter.core.join_decision import pane_from_wire
 from tiltmeter.core.join_state import LABEL_PANE, NEVER, PREDICTION_PANE, Pane, PaneId, pane_id
 from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.prediction_pane import PredictionPane
 
-#: How long the checksums of closed panes are kept, in pane widths, to recognise copies that come late.
+#: So many checksums of closed panes are kept per kind, version and segment, to recognise copies that come late.
+#: Counted, not timed: after a long pause the panes before it may still be sent again.
 MEMORY_PANES = 360
+_KINDS = (PREDICTION_PANE, LABEL_PANE)
+#: (kind, version, segment): panes in order of time.
+Series = tuple[str, str, str]
 
 
 @dataclass(slots=True)
@@ -31,92 +40,116 @@ class MergeCounters:
     copies: int = 0  # equal copies: a worker sent again what it could not know had arrived
     void: int = 0  # from a worker that had lost its partition
     conflicting: int = 0  # differs from the first copy: a bug
-    stray: int = 0  # for a pane that is closed already
+    stray: int = 0  # for a time that is closed already
 
 
 @dataclass(slots=True)
 class PaneMerge:
-    """``ready`` yields merged panes, oldest first, when every source partition has passed their end."""
+    """``ready`` takes out merged panes; those of one kind come in order of time."""
 
     delay_ms: int
     partitions: int = 0  # number of source partitions; 0 until the first watermark says it
     sources: dict[int, SourceView] = field(default_factory=dict)
-    waiting: dict[PaneId, dict[int, dict[str, Any]]] = field(default_factory=dict)
-    closed: dict[PaneId, dict[int, int]] = field(default_factory=dict)
+    passed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_KINDS, NEVER))
+    waiting: dict[PaneId, dict[int, tuple[int, dict[str, Any]]]] = field(default_factory=dict)
+    closed: dict[Series, dict[PaneKey, dict[int, int]]] = field(default_factory=dict)
+    merged: list[Pane] = field(default_factory=list)
     counters: MergeCounters = field(default_factory=MergeCounters)
 
     def on_watermark(self, message: dict[str, Any]) -> None:
-        """A source partition says up to where it has sent all its panes. A higher epoch is a new owner."""
+        """A source partition says up to where it has sent all its panes; closes what is complete with that."""
         self.partitions = max(self.partitions, message["partitions"])
-        view = self.sources.setdefault(message["partition"], SourceView())
-        if message["epoch"] < view.epoch:
-            self.counters.void += 1
+        view = self._view(message["partition"], message["epoch"])
+        if view is None:
             return
-        view.epoch = message["epoch"]
         view.prediction = max(view.prediction, message["prediction"])
         view.label = max(view.label, message["label"])
         view.idle = message["idle"]
+        for kind in _KINDS:
+            mark = self.closed_to(kind)
+            if mark > self.passed[kind]:
+                self.passed[kind] = mark
+                self._close(kind, mark)
 
     def on_pane(self, message: dict[str, Any]) -> None:
-        """Keep one pane of one source partition; copies and void panes are counted and left."""
+        """Keep one pane of one source partition; copies and void panes are counted and left.
+
+        A pane that differs from what an earlier epoch sent takes its place while it waits: the earlier owner
+        had decided what the log then voided.
+        """
         partition, epoch, pane = message["partition"], message["epoch"], message["pane"]
-        view = self.sources.setdefault(partition, SourceView())
-        identity = pane_id(pane_from_wire(pane))
-        if epoch < view.epoch:
-            self.counters.void += 1
+        if self._view(partition, epoch) is None:
             return
-        first = self.waiting.get(identity, {}).get(partition)
-        known = checksum(first) if first is not None else self.closed.get(identity, {}).get(partition)
-        if known is not None:
-            if known == checksum(pane):
-                self.counters.copies += 1
-            else:
-                self.counters.conflicting += 1
-        elif identity in self.closed or identity[1].end_ms + self.delay_ms <= self.closed_to(identity[0]):
+        identity = pane_id(pane_from_wire(pane))
+        parts = self.waiting.get(identity, {})
+        known = self.closed.get(_series(identity), {}).get(identity[1], {}).get(partition)
+        if partition in parts:
+            known = checksum(parts[partition][1])
+        if known is None and identity[1].end_ms + self.delay_ms <= self.closed_to(identity[0]):
             self.counters.stray += 1
+        elif known is None:
+            self.waiting.setdefault(identity, {})[partition] = (epoch, pane)
+        elif known == checksum(pane):
+            self.counters.copies += 1
+        elif partition in parts and parts[partition][0] < epoch:
+            parts[partition] = (epoch, pane)
+            self.counters.void += 1
         else:
-            self.waiting.setdefault(identity, {})[partition] = pane
+            self.counters.conflicting += 1
 
     def closed_to(self, kind: str) -> int:
-        """Panes of this kind are complete up to here: the minimum over all source partitions."""
+        """Panes of this kind are complete up to here: the minimum over all source partitions. Never falls."""
         if self.partitions == 0 or len(self.sources) < self.partitions:
-            return NEVER
+            return self.passed[kind]
         awake = [view for view in self.sources.values() if not view.idle]
         marks = [view.prediction if kind == PREDICTION_PANE else view.label for view in awake]
-        return min(marks, default=NEVER)
+        return max(self.passed[kind], min(marks, default=NEVER))
 
     def ready(self) -> list[Pane]:
-        """Take out every complete pane, merged over its source partitions in partition order."""
-        merged: list[Pane] = []
-        for kind in (PREDICTION_PANE, LABEL_PANE):
-            mark = self.closed_to(kind)
-            for identity in sorted(
-                i for i in self.waiting if i[0] == kind and i[1].end_ms + self.delay_ms <= mark
-            ):
-                parts = self.waiting.pop(identity)
-                self.closed[identity] = {partition: checksum(pane) for partition, pane in parts.items()}
-                first, *rest = (pane_from_wire(parts[partition]) for partition in sorted(parts))
-                for pane in rest:
-                    first.add(pane)  # type: ignore[arg-type]  # same id, same kind
-                first.lifted = first.lifted or any(view.idle for view in self.sources.values())
-                merged.append(first)
-        if merged:
-            self._forget()
+        """Take out every pane that has been completed since the last call."""
+        merged, self.merged = self.merged, []
         return merged
 
-    def _forget(self) -> None:
-        for identity in list(self.closed):
-            if identity[1].end_ms + MEMORY_PANES * identity[1].width_ms < self.closed_to(identity[0]):
-                del self.closed[identity]
+    def _view(self, partition: int, epoch: int) -> SourceView | None:
+        """The partition as its owner of this epoch sees it; None, and counted, if there is a later owner.
+
+        A new owner starts over: what a zombie lifted its watermark to binds nobody.
+        """
+        view = self.sources.setdefault(partition, SourceView(epoch))
+        if epoch < view.epoch:
+            self.counters.void += 1
+            return None
+        if epoch > view.epoch:
+            view = self.sources[partition] = SourceView(epoch)
+        return view
+
+    def _close(self, kind: str, mark: int) -> None:
+        over = (i for i in self.waiting if i[0] == kind and i[1].end_ms + self.delay_ms <= mark)
+        idle = any(view.idle for view in self.sources.values())
+        for identity in sorted(over):
+            parts = self.waiting.pop(identity)
+            memory = self.closed.setdefault(_series(identity), {})
+            memory[identity[1]] = {partition: checksum(pane) for partition, (_, pane) in parts.items()}
+            if len(memory) > MEMORY_PANES:
+                del memory[min(memory)]
+            panes = [pane_from_wire(parts[partition][1]) for partition in sorted(parts)]
+            for pane in _by_reference(panes):
+                pane.lifted = pane.lifted or idle
+                self.merged.append(pane)
 
     def snapshot(self) -> dict[str, Any]:
         return {
             "partitions": self.partitions,
-            "sources": [
-                [p, view.epoch, view.prediction, view.label] for p, view in sorted(self.sources.items())
+            "sources": [[p, *astuple(view)] for p, view in sorted(self.sources.items())],
+            "passed": self.passed,
+            "waiting": [
+                [p, *part] for _, parts in sorted(self.waiting.items()) for p, part in sorted(parts.items())
             ],
-            "waiting": [[p, pane] for parts in self.waiting.values() for p, pane in parts.items()],
-            "closed": [[kind, *key, list(sums.items())] for (kind, key), sums in self.closed.items()],
+            "closed": [
+                [*series, [[*key, sorted(sums.items())] for key, sums in sorted(memory.items())]]
+                for series, memory in sorted(self.closed.items())
+            ],
+            "merged": [pane.to_wire() for pane in self.merged],
             "counters": list(astuple(self.counters)),
         }
 
@@ -129,12 +162,29 @@ def checksum(pane: dict[str, Any]) -> int:
 def restore_merge(wire: dict[str, Any], delay_ms: int) -> PaneMerge:
     """The merge a snapshot describes."""
     merge = PaneMerge(delay_ms, wire["partitions"])
-    merge.sources = {
-        p: SourceView(epoch, prediction, label) for p, epoch, prediction, label in wire["sources"]
-    }
-    for partition, pane in wire["waiting"]:
-        merge.waiting.setdefault(pane_id(pane_from_wire(pane)), {})[partition] = pane
-    for kind, start, width, model, version, segment, sums in wire["closed"]:
-        merge.closed[(kind, PaneKey(start, width, model, version, segment))] = dict(sums)
+    merge.sources = {p: SourceView(*view) for p, *view in wire["sources"]}
+    merge.passed = dict(wire["passed"])
+    for partition, epoch, pane in wire["waiting"]:
+        merge.waiting.setdefault(pane_id(pane_from_wire(pane)), {})[partition] = (epoch, pane)
+    for kind, version, segment, memory in wire["closed"]:
+        merge.closed[(kind, version, segment)] = {PaneKey(*key): dict(sums) for *key, sums in memory}
+    merge.merged = [pane_from_wire(pane) for pane in wire["merged"]]
     merge.counters = MergeCounters(*wire["counters"])
     return merge
+
+
+def _series(identity: PaneId) -> Series:
+    return identity[0], identity[1].version, identity[1].segment
+
+
+def _by_reference(panes: list[Pane]) -> list[Pane]:
+    """The sum of the panes; several, ascending by id, if the partitions did not know the same reference: panes of
+    different references are never added (semantics 24)."""
+    sums: dict[str, Pane] = {}
+    for pane in panes:
+        reference = pane.reference_id if isinstance(pane, PredictionPane) else ""
+        if reference in sums:
+            sums[reference].add(pane)  # type: ignore[arg-type]  # same id, same kind
+        else:
+            sums[reference] = pane
+    return [sums[reference] for reference in sorted(sums)]
