@@ -83,8 +83,8 @@ class Draft:
         old_keys, old_values = self.decision.puts.get(bucket, ((), ()))
         self.decision.puts[bucket] = ([*old_keys, *keys], [*old_values, *values])
 
-    def delete(self, bucket: Bucket, key: bytes) -> None:
-        self.decision.deletes[bucket] = [*self.decision.deletes.get(bucket, ()), key]
+    def delete(self, bucket: Bucket, keys: Sequence[bytes]) -> None:
+        self.decision.deletes[bucket] = [*self.decision.deletes.get(bucket, ()), *keys]
 
     def wait(self, bucket: Bucket, groups: Int64, sign: int) -> None:
         """So many rows of each group begin (+1) or stop (-1) waiting in the bucket.
@@ -92,8 +92,9 @@ class Draft:
         A bucket whose rows all found their other half still exists: the book keeps it at zero.
         """
         book = self.decision.waiting.setdefault(bucket, {})
-        for group, n in zip(*np.unique(groups, return_counts=True), strict=True):
-            book[int(group)] = book.get(int(group), 0) + sign * int(n)
+        counts = np.bincount(groups)
+        for group in np.flatnonzero(counts).tolist():
+            book[group] = book.get(group, 0) + sign * int(counts[group])
 
     def finish(self, natural_ms: int | None) -> Decision:
         """Watermark after the batch, label panes, and the buckets that nothing can reach any more."""

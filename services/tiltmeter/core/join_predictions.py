@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from tiltmeter.core.join_decision import PREDICTIONS, Decision
 from tiltmeter.core.join_draft import Draft
-from tiltmeter.core.join_rows import FEEDBACK, FORM, PREDICTION, split_rows
+from tiltmeter.core.join_rows import FEEDBACK, FORM, PREDICTION, TRUTH, parse_rows, split_rows
 from tiltmeter.core.join_state import counter
 from tiltmeter.core.panes.fill_predictions import fill_pane
 from tiltmeter.core.panes.key import PaneKey
-from tiltmeter.core.pending_store import Bucket
 from tiltmeter.core.rows_by import rows_by
 from tiltmeter.events.columns import Int64, PredictionColumns
 
@@ -37,17 +36,16 @@ def decide_predictions(draft: Draft, columns: PredictionColumns) -> Decision:
     rows["digest"], rows["label"] = columns.digest, columns.label
     rows["value"], rows["score"] = columns.value, columns.score
     accepted = np.flatnonzero(fresh)
-    labelled = _meet_waiting_feedback(draft, columns, rows, buckets, accepted)
+    truths = _meet_waiting_feedback(draft, columns, rows, buckets, accepted)
+    unlabelled = np.ones(len(columns), dtype=bool)
+    unlabelled[list(truths)] = False
     for (number,), members in rows_by(buckets[accepted]):
         chosen = accepted[members]
         values = split_rows(rows[chosen])
-        unlabelled = np.ones(chosen.size, dtype=bool)
-        for place, i in enumerate(chosen.tolist() if labelled else ()):
-            if i in labelled:
-                values[place] += labelled[i]
-                unlabelled[place] = False
+        if truths:
+            values = [row + truths.get(i, b"") for i, row in zip(chosen.tolist(), values, strict=True)]
         draft.put(("p", number), [columns.keys[i] for i in chosen.tolist()], values)
-        draft.wait(("p", number), group[chosen[unlabelled]], +1)
+        draft.wait(("p", number), group[chosen[unlabelled[chosen]]], +1)
     return draft.finish(int(natural[-1]))
 
 
@@ -101,30 +99,41 @@ def _meet_waiting_feedback(
     draft: Draft, columns: PredictionColumns, rows: NDArray[Any], buckets: Int64, accepted: Int64
 ) -> dict[int, bytes]:
     """Label the rows whose feedback came first; returns their TRUTH bytes by row."""
-    found: dict[int, list[NDArray[Any]]] = {}
-    taken: set[tuple[Bucket, bytes]] = set()
-    for (number,), members in rows_by(buckets[accepted]):
-        chosen = accepted[members].tolist()
-        for bucket in draft.near("f", number, draft.policy.reach):
-            values = draft.store.get_many(bucket, [columns.keys[i] for i in chosen])
-            for i, value in zip(chosen, values, strict=True):
-                if value is None or (bucket, columns.keys[i]) in taken:
-                    continue
-                taken.add((bucket, columns.keys[i]))
-                waiting = np.frombuffer(value, dtype=FEEDBACK)
-                found.setdefault(i, []).append(waiting)
-                draft.delete(bucket, columns.keys[i])
-                draft.wait(bucket, np.zeros(waiting.size, dtype=np.int64), -1)
-    if not found:
+    came = _take_waiting(draft, columns.keys, buckets, accepted)
+    if not came:
         return {}
-    at = sorted(found)
-    feedback = [np.concatenate(found[i]) for i in at]
-    truths = draft.labelling.first_label(rows[at], np.concatenate([f[:1] for f in feedback]))
-    labelled: dict[int, bytes] = {}
-    for place, i in enumerate(at):
-        truth = truths[place : place + 1]
-        for further in range(1, feedback[place].size):
-            one = feedback[place][further : further + 1]
-            truth = draft.labelling.next_label(rows[i : i + 1], truth, one)
-        labelled[i] = truth.tobytes()
+    at = sorted(came)
+    first = parse_rows([came[i][: FEEDBACK.itemsize] for i in at], FEEDBACK)
+    truths = split_rows(draft.labelling.first_label(rows[at], first))
+    labelled = dict(zip(at, truths, strict=True))
+    for i in at:
+        if len(came[i]) > FEEDBACK.itemsize:
+            truth = np.frombuffer(labelled[i], dtype=TRUTH)
+            for further in np.frombuffer(came[i], dtype=FEEDBACK)[1:, np.newaxis]:
+                truth = draft.labelling.next_label(rows[i : i + 1], truth, further)
+            labelled[i] = truth.tobytes()
     return labelled
+
+
+def _take_waiting(draft: Draft, keys: list[bytes], buckets: Int64, accepted: Int64) -> dict[int, bytes]:
+    """By row, all FEEDBACK rows that wait for it, the oldest bucket's first. They stop waiting."""
+    came: dict[int, bytes] = {}
+    for (number,), members in rows_by(buckets[accepted]):
+        chosen = accepted[
+            members
+        ].tolist()  # the ids of one bucket are distinct: repetitions are not accepted
+        ids = [keys[i] for i in chosen]
+        for bucket in draft.near("f", number, draft.policy.reach):
+            values = draft.store.get_many(bucket, ids)
+            gone = set(draft.decision.deletes.get(bucket, ()))
+            hits = [
+                (i, key, value)
+                for i, key, value in zip(chosen, ids, values, strict=True)
+                if value is not None and key not in gone
+            ]
+            if hits:
+                came.update((i, came.get(i, b"") + value) for i, _, value in hits)
+                draft.delete(bucket, [key for _, key, _ in hits])
+                waited = sum(len(value) for _, _, value in hits) // FEEDBACK.itemsize
+                draft.wait(bucket, np.zeros(waited, dtype=np.int64), -1)
+    return came
