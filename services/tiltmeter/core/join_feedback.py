@@ -32,94 +32,54 @@ def decide_feedback(draft: Draft, columns: FeedbackColumns) -> Decision:
     rows["at"] = columns.event_ms
     rows["seen"], rows["natural"] = seen, natural
     rows["label"], rows["value"], rows["revision"] = columns.label, columns.value, columns.revision
-    places = _find_predictions(draft, columns.keys, seen // draft.policy.bucket_ms)
-
-    first: list[int] = []
-    further: list[int] = []
-    waiting: list[int] = []
-    met: set[tuple[Bucket, bytes]] = set()
-    for i, key in enumerate(columns.keys):
-        place = places[i]
-        if place is None:
-            waiting.append(i)
-        elif (place[0], key) in met or len(place[1]) > PREDICTION.itemsize:
-            further.append(i)
-        else:
-            met.add((place[0], key))
-            first.append(i)
-
-    changed: dict[tuple[Bucket, bytes], bytes] = {}
-    _label_first(draft, columns.keys, rows, places, first, changed)
-    _label_further(draft, columns.keys, rows, places, further, changed)
-    by_bucket: dict[Bucket, tuple[list[bytes], list[bytes]]] = {}
-    for (bucket, key), value in changed.items():
-        keys, values = by_bucket.setdefault(bucket, ([], []))
-        keys.append(key)
-        values.append(value)
-    for bucket, (keys, values) in by_bucket.items():
-        draft.put(bucket, keys, values)
+    found, waiting = _find_predictions(draft, columns.keys, seen // draft.policy.bucket_ms)
+    for bucket, predictions in found.items():
+        _label(draft, columns.keys, rows, bucket, predictions)
     _wait(draft, columns.keys, rows, seen, np.array(waiting, dtype=np.int64))
     return draft.finish(int(natural[-1]))
 
 
-Place = tuple[Bucket, bytes] | None
+#: Row → the stored bytes of its prediction, rows ascending.
+Found = dict[int, bytes]
 
 
-def _find_predictions(draft: Draft, keys: list[bytes], buckets: Int64) -> list[Place]:
-    """Per row: the bucket and the bytes of its prediction, None where it has not come."""
-    places: list[Place] = [None] * len(keys)
+def _find_predictions(
+    draft: Draft, keys: list[bytes], buckets: Int64
+) -> tuple[dict[Bucket, Found], list[int]]:
+    """The predictions by bucket, and the rows whose prediction has not come, ascending."""
+    found: dict[Bucket, Found] = {}
+    waiting: list[int] = []
     for (number,), members in rows_by(buckets):
         missing = members.tolist()
         for bucket in draft.near("p", number, draft.policy.reach):
             values = draft.store.get_many(bucket, [keys[i] for i in missing])
-            for i, value in zip(missing, values, strict=True):
-                if value is not None:
-                    places[i] = (bucket, value)
-            missing = [i for i in missing if places[i] is None]
+            hits = {i: value for i, value in zip(missing, values, strict=True) if value is not None}
+            if hits:
+                found.setdefault(bucket, {}).update(hits)
+                missing = [i for i in missing if i not in hits]
             if not missing:
                 break
-    return places
+        waiting.extend(missing)
+    return found, sorted(waiting)
 
 
-def _label_first(
-    draft: Draft,
-    keys: list[bytes],
-    rows: NDArray[Any],
-    places: list[Place],
-    first: list[int],
-    changed: dict[tuple[Bucket, bytes], bytes],
-) -> None:
-    if not first:
-        return
-    found = [place for i in first if (place := places[i]) is not None]
-    predictions = parse_rows([value for _, value in found], PREDICTION)
-    truths = split_rows(draft.labelling.first_label(predictions, rows[first]))
-    groups: dict[Bucket, list[int]] = {}
-    for i, (bucket, value), truth, group in zip(
-        first, found, truths, predictions["group"].tolist(), strict=True
-    ):
-        changed[(bucket, keys[i])] = value + truth
-        groups.setdefault(bucket, []).append(group)
-    for bucket, members in groups.items():
-        draft.wait(bucket, np.array(members, dtype=np.int64), -1)
-
-
-def _label_further(
-    draft: Draft,
-    keys: list[bytes],
-    rows: NDArray[Any],
-    places: list[Place],
-    further: list[int],
-    changed: dict[tuple[Bucket, bytes], bytes],
-) -> None:
-    for i in further:
-        place = places[i]
-        assert place is not None
-        value = changed.get((place[0], keys[i]), place[1])
+def _label(draft: Draft, keys: list[bytes], rows: NDArray[Any], bucket: Bucket, predictions: Found) -> None:
+    """Labels for predictions of one bucket."""
+    unlabelled = [i for i, value in predictions.items() if len(value) == PREDICTION.itemsize]
+    first = sorted({keys[i]: i for i in reversed(unlabelled)}.values())  # the first label of each id
+    changed: dict[bytes, bytes] = {}
+    if first:
+        parsed = parse_rows([predictions[i] for i in first], PREDICTION)
+        truths = split_rows(draft.labelling.first_label(parsed, rows[first]))
+        changed = {keys[i]: predictions[i] + truth for i, truth in zip(first, truths, strict=True)}
+        draft.wait(bucket, parsed["group"].astype(np.int64), -1)
+    for i in sorted(predictions.keys() - set(first)) if len(first) < len(predictions) else ():
+        value = changed.get(keys[i], predictions[i])
         prediction = np.frombuffer(value, dtype=PREDICTION, count=1)
         truth = np.frombuffer(value, dtype=TRUTH, count=1, offset=PREDICTION.itemsize)
         kept = draft.labelling.next_label(prediction, truth, rows[i : i + 1])
-        changed[(place[0], keys[i])] = value[: PREDICTION.itemsize] + kept.tobytes()
+        changed[keys[i]] = value[: PREDICTION.itemsize] + kept.tobytes()
+    draft.put(bucket, list(changed), list(changed.values()))
 
 
 def _wait(draft: Draft, keys: list[bytes], rows: NDArray[Any], seen: Int64, waiting: Int64) -> None:

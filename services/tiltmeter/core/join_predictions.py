@@ -119,10 +119,8 @@ def _take_waiting(draft: Draft, keys: list[bytes], buckets: Int64, accepted: Int
     """By row, all FEEDBACK rows that wait for it, the oldest bucket's first. They stop waiting."""
     came: dict[int, bytes] = {}
     for (number,), members in rows_by(buckets[accepted]):
-        chosen = accepted[
-            members
-        ].tolist()  # the ids of one bucket are distinct: repetitions are not accepted
-        ids = [keys[i] for i in chosen]
+        chosen = accepted[members].tolist()
+        ids = [keys[i] for i in chosen]  # distinct: of one bucket no repetition is accepted
         for bucket in draft.near("f", number, draft.policy.reach):
             values = draft.store.get_many(bucket, ids)
             gone = set(draft.decision.deletes.get(bucket, ()))

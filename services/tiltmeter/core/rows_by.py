@@ -17,6 +17,9 @@ def rows_by(*columns: Int64) -> Iterator[tuple[tuple[int, ...], Int64]]:
     n = columns[0].size
     if n == 0:
         return
+    if all(np.count_nonzero(column != column[0]) == 0 for column in columns):  # most batches
+        yield tuple(int(column[0]) for column in columns), np.arange(n)
+        return
     order = np.lexsort(columns[::-1])
     changed = np.zeros(n, dtype=bool)
     changed[0] = True
