@@ -39,6 +39,7 @@ TRUTH: Final = np.dtype(
         ("known", "<i8"),  # the time that placed the label in its pane
         ("pane", "<i8"),  # start of the label pane that counted it first
         ("revision", "<i8"),
+        ("lifted", "u1"),  # a lift had a part in it, and so in what further labels are judged by
     ]
 )
 #: Feedback whose prediction has not come; a key's value is one or more of these, in log order.

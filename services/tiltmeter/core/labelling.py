@@ -51,6 +51,7 @@ class Labelling:
         truth = np.zeros(predictions.size, dtype=TRUTH)
         truth["label"], truth["value"] = feedback["label"], feedback["value"]
         truth["revision"], truth["known"] = feedback["revision"], known
+        truth["lifted"] = known != natural
         self._flag_moved(predictions, known, natural)
         width = self._pane_widths(predictions)
         truth["pane"] = known // width * width
@@ -72,8 +73,11 @@ class Labelling:
         """
         known, natural = self._known(prediction, feedback)
         self._flag_moved(prediction, known, natural)
+        truth = truth.copy()
+        truth["lifted"] |= known != natural
         width = int(self._pane_widths(prediction)[0])
         pane = self._pane(int(prediction["group"][0]), int(known[0]) // width * width)
+        pane.lifted = pane.lifted or bool(truth["lifted"][0])
         same_label = truth["label"][0] == feedback["label"][0] and (
             truth["value"][0] == feedback["value"][0]
             or (np.isnan(truth["value"][0]) and np.isnan(feedback["value"][0]))
@@ -89,10 +93,9 @@ class Labelling:
         change = self._outcomes(prediction, feedback["label"], feedback["value"])
         change.add(self._outcomes(prediction, truth["label"], truth["value"]), sign=-1)
         pane.corrections.setdefault(int(truth["pane"][0]), Outcomes()).add(change)
-        revised = truth.copy()
-        revised["label"], revised["value"] = feedback["label"], feedback["value"]
-        revised["revision"] = feedback["revision"]
-        return revised
+        truth["label"], truth["value"] = feedback["label"], feedback["value"]
+        truth["revision"] = feedback["revision"]
+        return truth
 
     def _known(self, predictions: Rows, feedback: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """When each pair was known, with and without lifted watermarks."""
