@@ -31,6 +31,18 @@ class Told:
 def drive(made: Case, rng: random.Random, most: int = 12, order: tuple[str, ...] = ()) -> Told:
     """All records of both logs in batches of 1 to ``most``; ``order``: one side completely before the other."""
     joiner = Joiner(0, MemoryStore(), made.policy, made.references)
+    return tell(joiner, drive_joiner(joiner, made, rng, most, order, confirm=True))
+
+
+def drive_joiner(
+    joiner: Joiner,
+    made: Case,
+    rng: random.Random,
+    most: int = 12,
+    order: tuple[str, ...] = (),
+    confirm: bool = False,
+) -> dict[Name, dict[str, Any]]:
+    """As :func:`drive`; the closed panes in wire form."""
     closed: dict[Name, dict[str, Any]] = {}
     log = 0
     while side := next_side(joiner, made, rng, order):
@@ -41,9 +53,9 @@ def drive(made: Case, rng: random.Random, most: int = 12, order: tuple[str, ...]
         joiner.apply(decision, log)
         log += 1
         collect(joiner, closed)
-        if rng.random() < 0.5:
+        if confirm and rng.random() < 0.5:
             joiner.confirm(joiner.watermarks())
-    return tell(joiner, closed)
+    return closed
 
 
 def next_side(joiner: Joiner, made: Case, rng: random.Random, order: tuple[str, ...] = ()) -> str | None:
