@@ -45,10 +45,11 @@ class FeatureCounts:
     def to_wire(self) -> dict[str, Any]:
         wire: dict[str, Any] = {"cells": self.cells.tolist()}
         if self.bins is not None:
-            filled = np.flatnonzero(self.bins)
+            (filled,) = self.bins.nonzero()
             if filled.size * 2 < self.bins.size:  # sparse: [bins, index, count, index, count, …]
-                pairs = np.stack([filled, self.bins[filled]], axis=1).ravel()
-                wire["sparse"] = [self.bins.size, *pairs.tolist()]
+                pairs = np.empty((filled.size, 2), dtype=np.int64)
+                pairs[:, 0], pairs[:, 1] = filled, self.bins[filled]
+                wire["sparse"] = [self.bins.size, *pairs.ravel().tolist()]
             else:
                 wire["bins"] = self.bins.tolist()
         if self.categories is not None:

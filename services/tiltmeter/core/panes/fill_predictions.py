@@ -25,12 +25,14 @@ from tiltmeter.events.columns import (
     CELL_TEXT,
     CELL_TYPE_ERROR,
     FeatureColumn,
+    Float64,
     Group,
     Int64,
     PredictionColumns,
 )
 
 _LATENCY_LIMITS_US = (np.array(LATENCY_LIMITS_SECONDS) * 1e6).astype(np.int64)
+_NO_NUMBERS: Float64 = np.empty(0)
 #: Categories a reference does not know are counted together: a stream cannot grow a pane by naming things.
 OTHER = "(unseen)"
 
@@ -93,30 +95,36 @@ def complete_missing(pane: PredictionPane) -> None:
 def _count(
     profile: NumericFeature | CategoricalFeature, column: FeatureColumn | None, members: Int64
 ) -> FeatureCounts:
-    numeric = isinstance(profile, NumericFeature)
     counts = FeatureCounts()
-    if isinstance(profile, NumericFeature):
-        counts.bins = np.zeros(profile.edges.size + 1, dtype=np.int64)
+    usable, wrong = (CELL_OK, CELL_TEXT) if isinstance(profile, NumericFeature) else (CELL_TEXT, CELL_OK)
+    if column is None:
+        members = members[:0]
     else:
-        counts.categories = {}
-    if column is None or members.size == 0:
-        return counts
-    states = column.states[members]
-    counts.cells[NONFINITE] = np.count_nonzero(states == CELL_NONFINITE)
-    wrong = CELL_TEXT if numeric else CELL_OK
-    counts.cells[TYPE_ERROR] = np.count_nonzero((states == CELL_TYPE_ERROR) | (states == wrong))
+        states = column.states[members]
+        fits = states == usable
+        if np.count_nonzero(fits) < members.size:
+            counts.cells[NONFINITE] = np.count_nonzero(states == CELL_NONFINITE)
+            counts.cells[TYPE_ERROR] = np.count_nonzero((states == CELL_TYPE_ERROR) | (states == wrong))
+            members = members[fits]
     if isinstance(profile, NumericFeature):
-        values = column.numbers[members][states == CELL_OK]
-        counts.cells[OK] = values.size
-        if values.size:
-            counts.bins = bin_counts(profile.edges, values)
-            outside = (values < profile.minimum) | (values > profile.maximum)
-            counts.cells[OUT_OF_RANGE] = np.count_nonzero(outside)
-    elif column.texts is not None:
-        texts = [column.texts[i] for i in members[states == CELL_TEXT].tolist()]
-        counts.cells[OK] = len(texts)
-        _count_categories(counts, profile, Counter(text for text in texts if text is not None))
+        _count_numbers(counts, profile, _NO_NUMBERS if column is None else column.numbers[members])
+        return counts
+    counts.cells[OK] = members.size
+    texts = column.texts if column is not None and column.texts is not None else []
+    found = (texts[i] for i in members.tolist())
+    _count_categories(counts, profile, Counter(text for text in found if text is not None))
     return counts
+
+
+def _count_numbers(counts: FeatureCounts, profile: NumericFeature, values: Float64) -> None:
+    """``values`` are finite."""
+    if not values.size:
+        counts.bins = np.zeros(profile.edges.size + 1, dtype=np.int64)
+        return
+    counts.bins = bin_counts(profile.edges, values)
+    counts.cells[OK] = values.size
+    below = np.count_nonzero(values < profile.minimum)
+    counts.cells[OUT_OF_RANGE] = below + np.count_nonzero(values > profile.maximum)
 
 
 def _count_categories(counts: FeatureCounts, profile: CategoricalFeature, seen: Counter[str]) -> None:
@@ -135,15 +143,10 @@ def _count_output(columns: PredictionColumns, rows: Int64, reference: ReferenceP
     profile = reference.prediction
     counts = FeatureCounts()
     if isinstance(profile, NumericFeature):
-        counts.bins = np.zeros(profile.edges.size + 1, dtype=np.int64)
         values = columns.value[rows]
         usable = values[np.isfinite(values)]
-        counts.cells[OK] = usable.size
         counts.cells[TYPE_ERROR] = rows.size - usable.size
-        if usable.size:
-            counts.bins = bin_counts(profile.edges, usable)
-            outside = (usable < profile.minimum) | (usable > profile.maximum)
-            counts.cells[OUT_OF_RANGE] = np.count_nonzero(outside)
+        _count_numbers(counts, profile, usable)
     elif profile is not None:
         classes = Counter(columns.label[rows].tolist())
         counts.cells[OK] = rows.size
