@@ -27,7 +27,7 @@ seeds = pytest.mark.parametrize("seed", range(FROM, FROM + max(CASES // 3, 1)))
 
 def wide(seed: int) -> Case:
     made = case(seed)
-    made.policy = replace(made.policy, retention_ms=8 * 10**12, dedup_ms=0)
+    made.policy = replace(made.policy, retention_ms=8 * 10**13, dedup_ms=0)
     return made
 
 

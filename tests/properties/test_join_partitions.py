@@ -31,9 +31,9 @@ from tiltmeter.events.columns import LogRecord
 CASES = int(os.environ.get("TILTMETER_FUZZ_CASES", "300"))
 FROM = int(os.environ.get("TILTMETER_FUZZ_FROM", "0"))
 MOST = 16
-END = START + 5000 * DAY
+END = START + 60_000 * DAY
 #: Everything in one time bucket, nothing late.
-PATIENT = {"delay_ms": 4000 * DAY, "retention_ms": 8 * 10**12, "dedup_ms": 0, "corrections_ms": 10**12}
+PATIENT = {"delay_ms": 30_000 * DAY, "retention_ms": 8 * 10**13, "dedup_ms": 0, "corrections_ms": 10**13}
 
 
 def partition_of(name: str, partitions: int) -> int:
