@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kafka.engine_worker_stage import ExactStage
+from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.processor.engine import worker
 from tiltmeter.processor.engine.options import EngineOptions
 from tiltmeter.processor.stage import Batch
@@ -56,7 +57,10 @@ def main(config: dict[str, Any]) -> int:
     if "topics" in config:
         stages.append(ExactStage(config, report))
     options = EngineOptions(
-        config["bootstrap"], config["group"], Path(config["dir"]), **config.get("options", {})
+        KafkaConnection(config["bootstrap"]),
+        config["group"],
+        Path(config["dir"]),
+        **config.get("options", {}),
     )
     return worker.run(options, stages)
 

@@ -102,7 +102,7 @@ def _store_opener(state_dir: Path | None) -> Callable[[int], PendingStore]:
 def _engine_options(settings: Settings, scratch: Path) -> EngineOptions:
     session = settings.processor.session_timeout / 1000
     return EngineOptions(
-        bootstrap_servers=settings.kafka.bootstrap_servers,
+        connection=settings.connection(),
         group_id=settings.processor.group,
         data_dir=scratch,
         session_timeout=session,

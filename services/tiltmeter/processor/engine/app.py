@@ -11,6 +11,7 @@ from faust.types import StreamT
 
 from tiltmeter.processor.engine.assignor import CoPartitioningAssignor
 from tiltmeter.processor.engine.batch_schema import BatchSchema
+from tiltmeter.processor.engine.credentials import credentials
 from tiltmeter.processor.engine.options import EngineOptions
 from tiltmeter.processor.engine.owner import Engine
 from tiltmeter.processor.stage import Stage
@@ -38,7 +39,8 @@ def build_app(options: EngineOptions, engine: Engine) -> EngineApp:
     """Connects to nothing; run it with `worker.run`."""
     app = EngineApp(
         options.group_id,
-        broker=f"tiltmeter://{options.bootstrap_servers.replace(',', ';')}",
+        broker=f"tiltmeter://{options.connection.bootstrap_servers.replace(',', ';')}",
+        broker_credentials=credentials(options.connection),
         datadir=str(options.data_dir),
         store="memory://",
         PartitionAssignor=CoPartitioningAssignor,

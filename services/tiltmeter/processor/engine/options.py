@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tiltmeter.kafka.connection import KafkaConnection
+
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """Times are seconds."""
 
-    bootstrap_servers: str
+    connection: KafkaConnection
     group_id: str
     #: Faust insists on a directory; nothing is kept there.
     data_dir: Path

@@ -27,13 +27,14 @@ class Engine:
     agents.
     """
 
-    def __init__(self, stages: Sequence[Stage], revoke_grace_seconds: float) -> None:
+    def __init__(self, stages: Sequence[Stage], revoke_grace_seconds: float, batch_records: int) -> None:
         self.stages = stages
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
         #: "refetches" and "deleted_records" of tasks that are gone; see `totals`.
         self._past: Counter[str] = Counter()
         self._grace = revoke_grace_seconds
+        self._batch_records = batch_records
         self._tasks: dict[Source, PartitionTask] = {}
         self._generation: int | None = None
         self._counts: dict[str, int] = {}
@@ -93,7 +94,7 @@ class Engine:
                 if missing:
                     self.fail(CoPartitioningError(type(stage).__name__, partition, missing))
                     return
-                task = PartitionTask(stage, partition, generation, intake, self.fail)
+                task = PartitionTask(stage, partition, generation, intake, self.fail, self._batch_records)
                 self._tasks.update(dict.fromkeys(task.sources, task))
 
     async def on_revoked(self) -> None:

@@ -16,10 +16,6 @@ from tiltmeter.processor.stage import Batch, Stage
 
 logger = logging.getLogger(__name__)
 
-# So many records waiting keep the stage busy; more only makes a rebalance drop more. Small batches of one topic
-# that wait together become one: a stage's price is per batch, so it catches up when it has fallen behind.
-WAITING_RECORDS = 4096
-
 _Work = Batch | tuple[Source, int] | None
 
 
@@ -31,7 +27,12 @@ class _Step(Enum):
 
 
 class PartitionTask:
-    """Feeds a stage the batches of its topics' partition `p`, in order, without loss or repetition."""
+    """Feeds a stage the batches of its topics' partition `p`, in order, without loss or repetition.
+
+    Fetching stops while `batch_records` wait: they keep the stage busy, more only makes a rebalance drop more.
+    Small batches of one topic that wait together become one of up to `batch_records`: a stage's price is per
+    batch, so it catches up when it has fallen behind.
+    """
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class PartitionTask:
         generation: int,
         intake: Intake,
         on_failure: Callable[[BaseException], None],
+        batch_records: int,
     ) -> None:
         self.stage = stage
         self.partition = partition
@@ -49,6 +51,7 @@ class PartitionTask:
         self.refetches = 0
         self._intake = intake
         self._on_failure = on_failure
+        self._batch_records = batch_records
         self._positions: dict[Source, Position] = {}
         self._queue: asyncio.Queue[_Work] = asyncio.Queue()
         self._backlog: deque[_Work] = deque()  # taken from the queue together, merged by topic
@@ -173,7 +176,7 @@ class PartitionTask:
             works = [await self._queue.get()]
             while not self._queue.empty():
                 works.append(self._queue.get_nowait())
-            self._backlog.extend(merged(works))
+            self._backlog.extend(merged(works, self._batch_records))
         work = self._backlog.popleft()
         if work is not None:
             self._step = _Step.PROCESSING
@@ -196,7 +199,7 @@ class PartitionTask:
             self._regulate()
 
     def _regulate(self) -> None:
-        full = self._waiting_records >= WAITING_RECORDS
+        full = self._waiting_records >= self._batch_records
         if full and not self._held:
             self._intake.set_fetching(self.sources, False)
         elif not full and self._held:
@@ -204,8 +207,8 @@ class PartitionTask:
         self._held = full
 
 
-def merged(works: Sequence[_Work]) -> list[_Work]:
-    """Batches of one topic joined up to WAITING_RECORDS; nothing moves across what is not a batch.
+def merged(works: Sequence[_Work], batch_records: int) -> list[_Work]:
+    """Batches of one topic joined up to `batch_records`; nothing moves across what is not a batch.
 
     The order between topics is free (a stage may not depend on it), the order within a topic is kept.
     """
@@ -220,7 +223,7 @@ def merged(works: Sequence[_Work]) -> list[_Work]:
         before = open_batches.get(work.topic)
         if before is None:
             open_batches[work.topic] = work
-        elif len(before.records) + len(work.records) <= WAITING_RECORDS:
+        elif len(before.records) + len(work.records) <= batch_records:
             records = [*before.records, *work.records]
             open_batches[work.topic] = Batch(work.topic, work.partition, before.start, work.end, records)
         else:

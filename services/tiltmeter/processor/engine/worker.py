@@ -40,7 +40,7 @@ def leave(code: int) -> None:
 
 async def process(options: EngineOptions, stages: Sequence[Stage]) -> int:
     """`run` inside an event loop that the caller shares with other services."""
-    engine = Engine(stages, options.revoke_grace)
+    engine = Engine(stages, options.revoke_grace, options.batch_records)
     app = build_app(options, engine)
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
