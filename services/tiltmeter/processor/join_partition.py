@@ -55,17 +55,18 @@ class JoinPartition:
         self._said: dict[str, int] = {}
         self._said_at = float("-inf")
         self._closed = False  # panes were closed since the last watermark
+        self._leaving = False
         self._idle = False
         self._idle_base: dict[str, int] = {}
         self._idle_ms: dict[str, int] = {}
 
     async def restore(self) -> None:
         """Read the join log to its end, claim the partition, read up to the claim, send what may be unsent."""
-        await asyncio.to_thread(self._catch_up)
+        await self._read_log()
         claim = self.joiner.claim()
         epoch = self.joiner.state.epoch + 1
         await self._send(claim)
-        await asyncio.to_thread(self._catch_up)
+        await self._read_log()
         if self.joiner.state.epoch != epoch:
             raise FencedError(
                 f"partition {self.joiner.partition} was claimed by another worker (epoch "
@@ -74,12 +75,25 @@ class JoinPartition:
             )
         await self._publish(force=True)
 
+    async def _read_log(self, until: int | None = None) -> None:
+        """:meth:`_catch_up` in a thread. A cancelled one is waited for: it writes to the store, which whoever
+        cancelled is about to close."""
+        reading = asyncio.create_task(asyncio.to_thread(self._catch_up, until))
+        try:
+            await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            self._leaving = True
+            await asyncio.wait({reading})
+            raise
+
     def _catch_up(self, until: int | None = None) -> None:
         """Apply the join log up to its end, or below ``until``."""
         where = TopicPartition(self._names.joinlog, self.joiner.partition)
         with PartitionReader(self._connection) as reader:
             start = max(self.joiner.state.log_next, reader.earliest_offset(where))
             for records in reader.read_to_end(where, start):
+                if self._leaving:
+                    return
                 for record in records:
                     if record.value is not None and (until is None or record.offset < until):
                         self.joiner.restore(record.value, record.offset)
@@ -136,7 +150,7 @@ class JoinPartition:
         state, epoch = self.joiner.state, self.joiner.state.epoch
         offset = await self._send(raw)
         if offset != state.log_next:
-            await asyncio.to_thread(self._catch_up, offset if offset >= 0 else None)
+            await self._read_log(offset if offset >= 0 else None)
             if self.joiner.state.epoch != epoch or offset < 0:
                 raise FencedError(
                     f"join log of partition {self.joiner.partition}: another worker owns the partition now (epoch "
