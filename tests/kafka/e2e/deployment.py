@@ -120,7 +120,7 @@ class Deployment:
     def model_status(self, model: str) -> dict[str, Any] | None:
         """Of the worker that watches the model (one version), None while there is none."""
         for worker in self.workers:
-            for entry in (worker.status() or {"models": []})["models"] if worker.runs else ():
+            for entry in (worker.status() or {"models": []})["models"] if not worker.killed else ():
                 if entry["model"] == model:
                     found: dict[str, Any] = entry
                     return found
@@ -144,5 +144,5 @@ class Deployment:
 
     def metrics(self) -> Exposition:
         """Of all workers that run, together."""
-        texts = [worker.get("/metrics") for worker in self.workers if worker.runs]
+        texts = [worker.get("/metrics") for worker in self.workers if not worker.killed]
         return Exposition(text.decode() for text in texts if text is not None)

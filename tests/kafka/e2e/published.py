@@ -16,9 +16,7 @@ def merged_panes(live: Deployment, model: str, delay_ms: int) -> tuple[list[byte
     """The lines a backtest writes for panes of this model, sorted; from the panes topic alone."""
     merge = PaneMerge(delay_ms)
     lines: list[bytes] = []
-    for _, record in live.records(live.names.panes):
-        assert record.value is not None
-        message = read_message(record.value)
+    for message in _panes_partition(live, model):
         if message["type"] != PANE:
             merge.on_watermark(message)
         elif message["pane"]["model"] == model:
@@ -26,6 +24,18 @@ def merged_panes(live: Deployment, model: str, delay_ms: int) -> tuple[list[byte
         lines += [orjson.dumps({"type": "pane", **pane.to_wire()}) for pane in merge.ready()]
     assert not merge.waiting, "some panes never became complete"
     return sorted(lines), merge.counters
+
+
+def _panes_partition(live: Deployment, model: str) -> list[dict[str, Any]]:
+    """The messages of the one partition that has the model's panes: only within it do watermarks have an order."""
+    logs: dict[int, list[dict[str, Any]]] = {}
+    for partition, record in live.records(live.names.panes):
+        assert record.value is not None
+        logs.setdefault(partition, []).append(read_message(record.value))
+    (log,) = (
+        log for log in logs.values() if any(m["type"] == PANE and m["pane"]["model"] == model for m in log)
+    )
+    return log
 
 
 def alert_values(live: Deployment, model: str) -> list[bytes]:
