@@ -40,7 +40,7 @@ def configured(command: Callable[Concatenate[Settings, P], None]) -> Callable[P,
         try:
             settings = load(path)
         except (ValidationError, FileNotFoundError, ValueError) as error:
-            raise BadConfiguration(_explain(error, path)) from error
+            raise BadConfiguration(explain(error, path)) from error
         with mendable():
             command(settings, *args, **kwargs)
 
@@ -56,7 +56,8 @@ def mendable() -> Iterator[None]:
         raise Failure(str(error)) from error
 
 
-def _explain(error: Exception, path: Path | None) -> str:
+def explain(error: Exception, path: Path | None) -> str:
+    """What is wrong with a configuration, by key path."""
     where = f" in {path}" if path else ""
     if not isinstance(error, ValidationError):
         return f"configuration{where}: {error}"

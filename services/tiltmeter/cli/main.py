@@ -8,6 +8,7 @@ import click
 
 from tiltmeter import __version__
 from tiltmeter.cli.backtest import backtest
+from tiltmeter.cli.check import check
 from tiltmeter.cli.demo import demo
 from tiltmeter.cli.emit import emit
 from tiltmeter.cli.reference import reference
@@ -33,5 +34,5 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-for command in (run, demo, emit, topics, reference, backtest, schema):
+for command in (run, check, demo, emit, topics, reference, backtest, schema):
     cli.add_command(command)
