@@ -42,13 +42,13 @@ class Drift:
 
 @dataclass(slots=True)
 class Watched:
-    """One feature, or the predictions. ``since`` holds what came since the alert last looked bad."""
+    """One feature, or the predictions. ``since`` holds, per alert, what came since it last looked bad."""
 
     profile: Profile
     kind: str
     share: float
     alerts: dict[str, AlertState] = field(default_factory=dict)
-    since: FeatureCounts = field(default_factory=FeatureCounts)
+    since: dict[str, FeatureCounts] = field(default_factory=dict)
 
 
 class FeatureWatch:
@@ -71,22 +71,23 @@ class FeatureWatch:
         for watched in self._watched.values():
             for severity in ("info", "warning"):
                 watched.alerts[severity] = AlertState(policy.tolerances.clear_panes)
+                watched.since[severity] = FeatureCounts()
 
     def on_pane(self, pane: PredictionPane, window: Window[PredictionPane]) -> list[dict[str, Any]]:
         """Judge the detection window after ``pane`` has entered it; returns alerts to publish."""
         alerts: list[dict[str, Any]] = []
         for name, watched in self._watched.items():
             drift = self._drift(name, counts_of(window.total, name))
-            if any(state.firing for state in watched.alerts.values()):
-                watched.since.add(counts_of(pane, name))
             for severity, tolerance in self._tolerances():
                 state = watched.alerts[severity]
-                word = self._word(name, watched, drift, tolerance)
+                if state.firing:
+                    watched.since[severity].add(counts_of(pane, name))
+                word = self._word(name, watched, severity, drift, tolerance)
                 alert = state.on_pane(self._subject(name, watched, severity, tolerance), pane.key, word)
                 if alert is not None:
                     alerts.append(alert)
-            if not any(state.firing for state in watched.alerts.values()):
-                watched.since = FeatureCounts()
+                if not state.firing:
+                    watched.since[severity] = FeatureCounts()
         return alerts
 
     def alerts(self) -> Iterator[ActiveAlert]:
@@ -103,7 +104,7 @@ class FeatureWatch:
         t = self._policy.tolerances
         return (("info", t.feature_ks), ("warning", t.feature_ks_large))
 
-    def _word(self, name: str, watched: Watched, drift: Drift, tolerance: float) -> Word:
+    def _word(self, name: str, watched: Watched, severity: str, drift: Drift, tolerance: float) -> Word:
         evidence = {
             "at_least": max(drift.low, 0.0),
             "estimate": drift.estimate,
@@ -112,10 +113,10 @@ class FeatureWatch:
         }
         alarm = drift.low > tolerance
         healthy = False
-        if any(state.firing for state in watched.alerts.values()):
-            since = self._drift(name, watched.since)
+        if watched.alerts[severity].firing:
+            since = self._drift(name, watched.since[severity])
             if alarm or since.low > tolerance:  # still bad: what came so far says nothing of a recovery
-                watched.since = FeatureCounts()
+                watched.since[severity] = FeatureCounts()
             else:
                 healthy = since.rows > 0 and since.sample_high + _CLEAR / math.sqrt(since.rows) < tolerance
         what = "the predictions have" if name == OUTPUT else f"{name} has"
@@ -153,7 +154,7 @@ class FeatureWatch:
             "reference_id": self.reference.reference_id,
             "watched": {
                 name: {
-                    "since": watched.since.to_wire(),
+                    "since": {severity: counts.to_wire() for severity, counts in watched.since.items()},
                     "alerts": {severity: state.snapshot() for severity, state in watched.alerts.items()},
                 }
                 for name, watched in self._watched.items()
@@ -163,7 +164,7 @@ class FeatureWatch:
     def restore(self, wire: dict[str, Any]) -> None:
         for name, state in wire["watched"].items():
             watched = self._watched[name]
-            watched.since = FeatureCounts.from_wire(state["since"])
+            watched.since = {s: FeatureCounts.from_wire(counts) for s, counts in state["since"].items()}
             watched.alerts = {s: AlertState.restore(a) for s, a in state["alerts"].items()}
 
 

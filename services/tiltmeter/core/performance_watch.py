@@ -60,7 +60,8 @@ class PerformanceWatch:
         self._alerts = {
             name: AlertState(policy.tolerances.clear_panes) for name in ("warning", "critical", "adwin")
         }
-        self._since = Outcomes()
+        #: What came since each alert's onset, or since it last looked bad.
+        self._since = {name: Outcomes() for name in self._alerts}
         if reference is not None and reference.labelled:
             for severity in ("warning", "critical"):
                 self._detectors[severity] = self._detector(reference, severity)
@@ -94,8 +95,9 @@ class PerformanceWatch:
         self.adwin = self._adwin.on_pane(losses.n, losses.total, losses.squares, key.start_ms)
         if self.adwin.cut is not None:
             self.cuts[self.adwin.cut] += 1
-        if any(state.firing for state in self._alerts.values()):
-            self._since.add(outcomes)
+        for name, state in self._alerts.items():
+            if state.firing:
+                self._since[name].add(outcomes)
         alerts: list[dict[str, Any] | None] = []
         for severity, detector in self._detectors.items():
             if isinstance(detector, ErrorRateDetector):
@@ -108,8 +110,9 @@ class PerformanceWatch:
                 detector.restart()
         if "warning" in self._detectors:
             alerts.append(self._judge_gate(key, losses))
-        if not any(state.firing for state in self._alerts.values()):
-            self._since = Outcomes()
+        for name, state in self._alerts.items():
+            if not state.firing:
+                self._since[name] = Outcomes()
         return [alert for alert in alerts if alert is not None]
 
     def _judge(
@@ -128,7 +131,9 @@ class PerformanceWatch:
             f"{mu0:.4f} in every pane, whatever the dependence between panes"
         )
         subject = Subject("performance", self.subject, severity, "e_detector", guarantee)
-        word = Word(alarm, self._healthy(severity, mu0), numbers, summary)
+        # Evidence fades far slower than it grew. A proof of health outweighs it; resolving restarts the detector.
+        healthy = self._healthy(severity, mu0)
+        word = Word(alarm and not healthy, healthy, numbers, summary)
         return self._alerts[severity].on_pane(subject, key, word)
 
     def _judge_gate(self, key: PaneKey, losses: Losses) -> dict[str, Any] | None:
@@ -153,14 +158,14 @@ class PerformanceWatch:
         The window grows until it can tell (semantics 28); it starts over when it proves the opposite."""
         if not self._alerts[name].firing:
             return False
-        since = Losses.of(self._since, self.regression)
+        since = Losses.of(self._since[name], self.regression)
         if since.n == 0:
             return False
         mean = since.total / since.n
         spread = max(since.squares / since.n - mean * mean, mean * (1 - mean) if not self.regression else 0.0)
         margin = _Z * math.sqrt(max(spread, 1e-9) / since.n) + 1 / since.n
         if mean - margin > mu0:
-            self._since = Outcomes()
+            self._since[name] = Outcomes()
             return False
         return mean + margin < mu0
 
@@ -175,7 +180,7 @@ class PerformanceWatch:
             "cuts": self.cuts,
             "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
             "alerts": {name: a.snapshot() for name, a in self._alerts.items()},
-            "since": self._since.to_wire(),
+            "since": {name: outcomes.to_wire() for name, outcomes in self._since.items()},
         }
 
     def restore(self, wire: dict[str, Any]) -> None:
@@ -189,4 +194,4 @@ class PerformanceWatch:
                 detector.restore(wire["detectors"][name])
             self.evidence[name] = detector.evidence()
         self._alerts = {name: AlertState.restore(a) for name, a in wire["alerts"].items()}
-        self._since = Outcomes.from_wire(wire["since"])
+        self._since = {name: Outcomes.from_wire(since) for name, since in wire["since"].items()}

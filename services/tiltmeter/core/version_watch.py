@@ -38,7 +38,7 @@ class VersionWatch:
         self.labels: dict[str, Labels] = {
             name: Window(panes, self._width_ms, Outcomes) for name, panes in policy.windows.items()
         }
-        self.total = PredictionPane(key)
+        self.total = PredictionPane(PaneKey(0, key.width_ms, key.model, key.version, key.segment))
         self.all_labels = Outcomes()
         self.feedback = dict.fromkeys(FEEDBACK, 0)
         self.last_prediction_pane: int | None = None

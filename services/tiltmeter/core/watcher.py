@@ -58,7 +58,7 @@ class Watcher:
             "form": FORM,
             "model": self.model,
             "merge": self.merge.snapshot(),
-            "versions": [watch.snapshot() for watch in self.versions.values()],
+            "versions": [watch.snapshot() for _, watch in sorted(self.versions.items())],
         }
         return orjson.dumps(wire, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
 
