@@ -39,6 +39,8 @@ class Replay:
         self._with = {
             side: {log.partition for log in logs if log.side == side and log.records} for side in SIDES
         }
+        #: The watermark each partition has told the watchers, for models that come later: never ahead of its panes.
+        self._said = {partition: self._watermark(joiner) for partition, joiner in self.joiners.items()}
 
     def run(self, progress: Callable[[int], None] | None = None) -> Iterator[tuple[str, Any]]:
         """Always advance the log that is furthest behind in event time: that bounds what must be remembered."""
@@ -77,7 +79,7 @@ class Replay:
             watcher = self._watcher(pane.key.model)
             watcher.on_message(read_message(pane_message(pane, joiner.partition, 0)))
         joiner.confirm(marks)
-        said = self._watermark(joiner)
+        said = self._said[joiner.partition] = self._watermark(joiner)
         for watcher in self.watchers.values():
             watcher.on_message(said)
             panes, alerts = watcher.advance()
@@ -94,7 +96,7 @@ class Replay:
     def _watcher(self, model: str) -> Watcher:
         if model not in self.watchers:
             watcher = Watcher(model, self._policy.model(model), self._policy.delay_ms, self._references)
-            for joiner in self.joiners.values():
-                watcher.on_message(self._watermark(joiner))
+            for said in self._said.values():
+                watcher.on_message(said)
             self.watchers[model] = watcher
         return self.watchers[model]
