@@ -16,7 +16,7 @@ from tiltmeter.emitter.lines import emit_lines
 from tiltmeter.emitter.memory import MemoryTransport
 from tiltmeter.emitter.producer_config import producer_config
 from tiltmeter.emitter.topics import Topics
-from tiltmeter.kafka.emit_port import Deliveries, Outgoing, Transport
+from tiltmeter.kafka.emit_port import Deliveries, Outgoing, Transport, room_kib
 from tiltmeter.kafka.emit_transport import ConfluentTransport
 
 PARTITIONS = 6
@@ -112,17 +112,17 @@ def poll_until(transport: Transport, done: Callable[[Deliveries], bool]) -> Deli
         total = Deliveries(
             total.delivered + one.delivered,
             total.failed + one.failed,
-            total.settled_bytes + one.settled_bytes,
+            total.settled_kib + one.settled_kib,
             one.error or total.error,
         )
     return total
 
 
-def test_every_event_taken_is_reported_once_with_its_bytes(world: World, transport: Transport) -> None:
+def test_every_event_taken_is_reported_once_with_its_room(world: World, transport: Transport) -> None:
     for number in range(500):
         assert transport.send(Outgoing(world.topics.predictions, b"%d" % number, b"v" * 10))
     report = poll_until(transport, lambda total: total.delivered + total.failed >= 500)
-    assert report == Deliveries(500, 0, 5_000)
+    assert report == Deliveries(500, 0, 500 * room_kib(10))
     assert transport.poll(0.0) == Deliveries()
     assert {event.key for event in world.stored(world.topics.predictions)} == {b"%d" % n for n in range(500)}
 
@@ -142,7 +142,7 @@ def test_closing_reports_what_is_given_up(world: World) -> None:
     assert transport.send(Outgoing(world.topics.predictions, b"k", b"value"))
     last = transport.close()
     assert last.delivered + last.failed == 1
-    assert last.settled_bytes == 5
+    assert last.settled_kib == room_kib(5)
 
 
 def test_an_emitter_delivers_predictions_and_feedback(world: World) -> None:

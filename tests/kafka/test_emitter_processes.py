@@ -98,6 +98,22 @@ assert threading.active_count() == 1
     assert delivered(broker.bootstrap, prefix) == names("w0", 200) + names("w1", 200) + names("w2", 200)
 
 
+def test_siblings_make_up_different_ids(broker: Broker, prefix: str) -> None:
+    """Also when the generator was in use before the fork."""
+    script = """
+for _ in range(100):
+    emitter.prediction({}, 1)
+for worker in range(2):
+    if os.fork() == 0:
+        for _ in range(100):
+            emitter.prediction({}, 1)
+        sys.exit(0)
+assert [os.wait()[1] for _ in range(2)] == [0, 0]
+"""
+    run(script, broker.bootstrap, prefix)
+    assert len(delivered(broker.bootstrap, prefix)) == 300
+
+
 def test_a_fork_while_other_threads_emit_leaves_a_child_that_works(broker: Broker, prefix: str) -> None:
     """The lock that another thread holds at the fork must not stay locked in the child."""
     script = """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,6 +19,7 @@ import pytest
 
 from tiltmeter.emitter import Emitter
 from tiltmeter.emitter.memory import MemoryTransport
+from tiltmeter.emitter.prediction_id import IdSource
 from tiltmeter.events.feedback import Feedback
 from tiltmeter.events.prediction import Prediction
 
@@ -275,3 +278,15 @@ def test_a_timed_call_that_raises_is_an_error_and_goes_on_raising(line: Line) ->
     event = line.last()
     assert event["status"] == "error"
     assert "prediction" not in event
+
+
+def test_made_up_ids_differ_also_after_a_fork_and_whatever_the_caller_seeds() -> None:
+    source = IdSource()
+    random.seed(1)
+    seen = {source()}
+    random.seed(1)
+    seen.add(source())
+    source._owner = -1  # as a child finds it: the state of a parent with another process id
+    seen.add(source())
+    assert len(seen) == 3
+    assert all(re.fullmatch("[0-9a-f]{32}", identity) for identity in seen)

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiltmeter.emitter import Emitter, EmitterStats
+from tiltmeter.emitter.count import Count
 from tiltmeter.emitter.memory import MemoryTransport
-from tiltmeter.emitter.outbox import EVENT_OVERHEAD_BYTES, Outbox
-from tiltmeter.kafka.emit_port import Deliveries, Outgoing
+from tiltmeter.emitter.outbox import Books, Outbox
+from tiltmeter.emitter.sender import Sender
+from tiltmeter.kafka.emit_port import Deliveries, Outgoing, room_kib
 
 
 def emitter_over(transport: MemoryTransport, **options: Any) -> Emitter:
@@ -168,13 +170,31 @@ def test_a_transport_that_is_full_for_a_moment_loses_nothing() -> None:
 
 
 def test_the_queue_is_bounded_in_bytes_too() -> None:
-    outbox = Outbox(max_events=1_000, max_bytes=2 * (100 + EVENT_OVERHEAD_BYTES))
-    event = Outgoing("t", b"k", b"v" * 100)
+    event = Outgoing("t", b"k", b"v" * 10_000)
+    room = room_kib(10_000)
+    outbox = Outbox(max_events=1_000, max_bytes=2 * room * 1024)
     assert [outbox.offer(event) for _ in range(3)] == [True, True, False]
-    outbox.settle(Deliveries(1, 0, 100))
+    assert len(outbox.take(10)) == 2
+    outbox.settle(Deliveries(1, 0, room))
     assert [outbox.offer(event) for _ in range(2)] == [True, False]
-    outbox.settle(Deliveries(1, 1, 200))
-    assert outbox.bytes == 0
+    assert len(outbox.take(10)) == 1
+    outbox.settle(Deliveries(1, 1, 2 * room))
+    assert outbox.snapshot() == Books(accepted=3, delivered=2, failed=1, depth=0, dropped=2, room_bytes=0)
+
+
+def test_a_count_loses_nothing_and_is_not_changed_by_reading() -> None:
+    count = Count()
+
+    def work() -> None:
+        for _ in range(10_000):
+            count.add()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert count.value() <= 80_000
+    assert [count.value(), count.value()] == [80_000, 80_000]
 
 
 def test_refused_events_are_counted_and_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
@@ -240,6 +260,31 @@ def test_many_threads_lose_and_repeat_nothing() -> None:
     assert sorted(keys) == sorted(f"{thread}-{number}" for thread in range(8) for number in range(500))
     assert emitter.stats() == EmitterStats(accepted=4000, delivered=4000)
     emitter.close()
+
+
+def test_a_fork_waits_while_a_connection_is_being_made() -> None:
+    """Threads that look up names hold locks of the C library, which a forked child would never get."""
+    transport = MemoryTransport()
+    opening, may_open = threading.Event(), threading.Event()
+
+    def open_slowly() -> MemoryTransport:
+        opening.set()
+        assert may_open.wait(30)
+        return transport
+
+    outbox = Outbox(10, 10_000)
+    sender = Sender(outbox, open_slowly, lambda *_: None)
+    assert sender.await_steady(0)
+    outbox.offer(Outgoing("t", b"k", b"v"))
+    sender.notify()
+    assert opening.wait(30)
+    assert not sender.await_steady(0)
+    transport.go_down()
+    may_open.set()
+    assert not sender.await_steady(0.01)
+    transport.come_up()
+    assert sender.await_steady(30)
+    sender.close()
 
 
 def test_closing_without_kafka_ends_in_time_and_owns_up_to_what_is_lost() -> None:

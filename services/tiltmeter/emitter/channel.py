@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import RLock
 
+from tiltmeter.emitter.count import Count
 from tiltmeter.emitter.lifetime import PROCESS
 from tiltmeter.emitter.outbox import Outbox
 from tiltmeter.emitter.sender import Sender
 from tiltmeter.emitter.stats import EmitterStats
 from tiltmeter.kafka.emit_port import OpenTransport, Outgoing
+
+#: A fork waits this long for a connection that is being made; without Kafka it would wait in vain.
+FORK_PATIENCE_SECONDS = 0.5
+#: The fields of EmitterStats that are not about the queue.
+TALLIES = ("dropped_unserialisable", "dropped_closed", "sampled_out", "nulled_features")
 
 
 class Channel:
@@ -47,16 +53,21 @@ class Channel:
         return True
 
     def count(self, kind: str, count: int = 1) -> None:
-        """Add to one of the fields of :class:`EmitterStats` that are not about the queue."""
-        with self._lock:
-            self._tally[kind] = self._tally.get(kind, 0) + count
+        """Add to one of ``TALLIES``."""
+        for _ in range(count):
+            self._tally[kind].add()
 
     def stats(self) -> EmitterStats:
-        accepted, delivered, failed, full, queue_bytes = self._outbox.counts()
-        with self._lock:
-            tally = dict(self._tally)
-        depth = accepted - delivered - failed
-        return EmitterStats(accepted, delivered, failed, depth, queue_bytes, full, **tally)
+        books = self._outbox.snapshot()
+        return EmitterStats(
+            accepted=books.accepted,
+            delivered=books.delivered,
+            failed_delivery=books.failed,
+            queue_depth=books.depth,
+            queue_bytes=books.room_bytes,
+            dropped_queue_full=books.dropped,
+            **{kind: tally.value() for kind, tally in self._tally.items()},
+        )
 
     def flush(self, timeout: float) -> bool:
         return self._outbox.wait_settled(timeout)
@@ -70,6 +81,10 @@ class Channel:
         PROCESS.release(self)
         return flushed
 
+    def before_fork(self) -> None:
+        if self._sender is not None:
+            self._sender.await_steady(FORK_PATIENCE_SECONDS)
+
     def forked(self) -> None:
         """In a forked child: what the parent queued is the parent's to deliver."""
         if self._sender is not None:
@@ -78,14 +93,14 @@ class Channel:
 
     def _begin(self) -> None:
         # The locks are new too: a thread that did not survive the fork may have held the old ones.
-        self._lock = RLock()
-        self._tally: dict[str, int] = {}
+        self._starting = RLock()
+        self._tally = {kind: Count() for kind in TALLIES}
         self._outbox = Outbox(*self._bounds)
         self._sender: Sender | None = None
 
     def _start(self) -> Sender:
-        with self._lock:
+        with self._starting:
             if self._sender is None:
+                PROCESS.adopt(self)  # first, so that no fork finds a sender without its hooks
                 self._sender = Sender(self._outbox, self._open_transport, self._complain)
-                PROCESS.adopt(self)
             return self._sender

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack
 from tiltmeter.emitter.channel import Channel
 from tiltmeter.emitter.complaints import Complaints
 from tiltmeter.emitter.event_writer import EventWriter
-from tiltmeter.emitter.prediction_id import id_text, new_id
+from tiltmeter.emitter.prediction_id import IdSource, id_text
 from tiltmeter.emitter.producer_config import producer_config
 from tiltmeter.emitter.sampling import Sampler
 from tiltmeter.emitter.stats import EmitterStats
@@ -55,6 +55,7 @@ class Emitter:
         self.topics = Topics.of(topic_prefix)
         self._model = model
         self._version = version
+        self._new_id = IdSource()
         self._write = EventWriter(self.topics, Sampler(sample_rate), clock)
         self._complain = Complaints(clock)
         self._channel = Channel(
@@ -84,7 +85,7 @@ class Emitter:
         The id comes back whether or not the event was queued (see :meth:`stats`). It is empty only if the
         ``prediction_id`` given cannot be an id.
         """
-        identity = new_id() if prediction_id is None else prediction_id
+        identity = self._new_id() if prediction_id is None else prediction_id
         otherwise = identity if type(identity) is str else ""
         names = (model or self._model, version or self._version)
         answer = (features, prediction, status)
@@ -130,7 +131,7 @@ class Emitter:
         >>> with emitter.timed(features) as call:          # doctest: +SKIP
         ...     call.prediction = model.predict(features)
         """
-        identity = new_id() if prediction_id is None else prediction_id
+        identity = self._new_id() if prediction_id is None else prediction_id
         return TimedPrediction(self.prediction, identity, features, fields)
 
     def stats(self) -> EmitterStats:

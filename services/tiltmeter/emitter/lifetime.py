@@ -14,6 +14,8 @@ class Living(Protocol):
 
     def close(self, timeout: float | None = None) -> bool: ...
 
+    def before_fork(self) -> None: ...
+
     def forked(self) -> None: ...
 
 
@@ -29,7 +31,7 @@ class _Process:
         if not self.hooked:
             self.hooked = True
             atexit.register(self.at_exit)
-            os.register_at_fork(after_in_child=self.after_fork)
+            os.register_at_fork(before=self.before_fork, after_in_child=self.after_fork)
         self._hook_pool_worker()
         if emitter not in self.emitters:
             self.emitters.append(emitter)
@@ -37,6 +39,10 @@ class _Process:
     def release(self, emitter: Living) -> None:
         if emitter in self.emitters:
             self.emitters.remove(emitter)
+
+    def before_fork(self) -> None:
+        for emitter in self.emitters:
+            emitter.before_fork()
 
     def after_fork(self) -> None:
         for emitter in self.emitters:

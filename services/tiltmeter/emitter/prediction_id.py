@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import os
+from random import Random
 from uuid import UUID
 
 MAX_CHARACTERS = 256
 
 
-def new_id() -> str:
-    """128 random bits in 32 hex digits: a quarter of the cost of ``uuid4().hex``, and fork-safe."""
-    return os.urandom(16).hex()
+class IdSource:
+    """128 random bits in 32 hex digits, never the same in two processes.
+
+    Not ``uuid4`` or ``os.urandom``: they give up the interpreter lock for a system call, and in a process with
+    busy threads it takes a while to come back (with four of them it doubled the p99 of a call).
+    Unique, not secret: an id that must not be guessed is the caller's to make.
+    """
+
+    def __init__(self) -> None:
+        self._owner = 0
+
+    def __call__(self) -> str:
+        if self._owner != os.getpid():  # first use, or a forked child holding its parent's state
+            self._bits = Random().getrandbits  # seeded by the operating system
+            self._owner = os.getpid()
+        return f"{self._bits(128):032x}"
 
 
 def id_text(value: object) -> str:

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+#: What an event costs in memory besides its value: key, tuple, queue slot, librdkafka's message (measured).
+EVENT_OVERHEAD_BYTES = 450
+
+
+def room_kib(value_bytes: int) -> int:
+    """What an event with a value of this size counts against the bound on memory, in KiB."""
+    return (value_bytes + EVENT_OVERHEAD_BYTES + 1023) >> 10
+
 
 class Outgoing(NamedTuple):
     """One event on its way."""
@@ -19,7 +27,7 @@ class Deliveries(NamedTuple):
 
     delivered: int = 0
     failed: int = 0
-    settled_bytes: int = 0  # values of both
+    settled_kib: int = 0  # the sum of room_kib over both
     error: str | None = None  # the last failure, for the log
     fatal: bool = False  # this transport can do nothing more: open another
 

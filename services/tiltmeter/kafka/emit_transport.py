@@ -7,7 +7,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from tiltmeter.kafka.emit_port import Deliveries, Outgoing
+from tiltmeter.kafka.emit_port import Deliveries, Outgoing, room_kib
 
 #: Two waits for what a purge has to report: librdkafka purges on its own threads.
 _PURGE_POLLS, _PURGE_SECONDS = 20, 0.05
@@ -49,8 +49,8 @@ class ConfluentTransport:
         return self._outcomes.report()
 
     def abandon(self) -> None:
-        # Freeing the producer would join librdkafka's threads, which do not exist in a forked child: it would
-        # hang. One reference too many keeps it alive for ever, also while the interpreter shuts down.
+        # Freeing the producer would take its locks and join its threads: locks that a thread of the parent may
+        # have held at the fork, threads that do not exist here. One reference too many keeps it for ever.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._producer))
 
 
@@ -61,25 +61,25 @@ class _Outcomes:
     def __init__(self) -> None:
         self.failed = 0
         self._delivered = 0
-        self._bytes = 0
+        self._kib = 0
         self._error: str | None = None
         self._fatal = False
 
     def on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self._delivered += 1
-            self._bytes += len(message)
+            self._kib += room_kib(len(message))
         else:
             self.fail(error, len(message))
 
     def fail(self, error: KafkaError, size: int) -> None:
         self.failed += 1
-        self._bytes += size
+        self._kib += room_kib(size)
         self._error = error.str()
         self._fatal = self._fatal or error.fatal()
 
     def report(self) -> Deliveries:
-        report = Deliveries(self._delivered, self.failed, self._bytes, self._error, self._fatal)
-        self._delivered = self.failed = self._bytes = 0
+        report = Deliveries(self._delivered, self.failed, self._kib, self._error, self._fatal)
+        self._delivered = self.failed = self._kib = 0
         self._error = None
         return report
