@@ -24,8 +24,8 @@ def pane_id(pane: Pane) -> PaneId:
 
 
 def counter(name: str, *labels: str) -> str:
-    """Name of a cumulative counter of a partition, with labels."""
-    return "\x1f".join((name, *labels))
+    """Name of a cumulative counter of a partition, with labels; a producer's name cannot add one."""
+    return "\x1f".join((name, *(label.replace("\x1f", "\ufffd") for label in labels)))
 
 
 @dataclass(slots=True)

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+import orjson
+
 from tiltmeter.core.panes.key import PaneKey
 
 
@@ -115,5 +117,5 @@ class ActiveAlert(NamedTuple):
 
 
 def digest(*parts: str) -> str:
-    """32 hex digits over the parts; a separator that cannot occur in JSON text keeps them apart."""
-    return blake2b("\x00".join(parts).encode(), digest_size=16).hexdigest()
+    """32 hex digits over the parts, as a JSON array: names may hold any character, so no separator is safe."""
+    return blake2b(orjson.dumps(parts), digest_size=16).hexdigest()
