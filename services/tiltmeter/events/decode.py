@@ -16,10 +16,10 @@ from tiltmeter.events import faults as check
 from tiltmeter.events.batch import Batch
 from tiltmeter.events.columns import FeedbackColumns, Int64, PredictionColumns, Record, Rejected
 from tiltmeter.events.envelope import open_records
-from tiltmeter.events.feedback import MAX_REVISION, Feedback
+from tiltmeter.events.feedback import FEEDBACK_TYPE, MAX_REVISION, Feedback
 from tiltmeter.events.optional_column import integers, numbers
 from tiltmeter.events.outcome_column import outcome_column
-from tiltmeter.events.prediction import Prediction
+from tiltmeter.events.prediction import PREDICTION_TYPE, Prediction
 from tiltmeter.events.prediction_columns import failed_rows, prediction_columns
 from tiltmeter.events.reasons import Reason
 from tiltmeter.events.rejection import explain, reject
@@ -29,7 +29,7 @@ from tiltmeter.events.wire import WireModel
 
 def decode_predictions(records: Sequence[Record]) -> tuple[PredictionColumns, list[Rejected]]:
     """Usable predictions as columns, and the others with their reasons; both in log order."""
-    batch, rejected = open_records(records)
+    batch, rejected = open_records(records, PREDICTION_TYPE)
     times = batch.column("at")
     at_ms = parse_timestamps(times)
     faults = check.merge(
@@ -47,7 +47,7 @@ def decode_predictions(records: Sequence[Record]) -> tuple[PredictionColumns, li
 
 def decode_feedback(records: Sequence[Record]) -> tuple[FeedbackColumns, list[Rejected]]:
     """Usable feedback as columns, and the others with their reasons; both in log order."""
-    batch, rejected = open_records(records)
+    batch, rejected = open_records(records, FEEDBACK_TYPE)
     times = batch.column("at")
     at_ms = parse_timestamps(times)
     faults = check.merge(

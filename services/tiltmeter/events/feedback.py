@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 
 from tiltmeter.events.wire import EventTime, Finite, Name, Outcome, WireModel
 
+FEEDBACK_TYPE = "io.tiltmeter.feedback.v1"
 #: Largest integer every JSON reader keeps exactly.
 MAX_REVISION = (1 << 53) - 1
 
@@ -25,7 +26,7 @@ _EXAMPLE: JsonDict = {
 class Feedback(WireModel):
     """What turned out to be true about one prediction. The record's key is ``prediction_id`` in UTF-8."""
 
-    model_config = ConfigDict(title="io.tiltmeter.feedback.v1", json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(title=FEEDBACK_TYPE, json_schema_extra={"examples": [_EXAMPLE]})
 
     prediction_id: Name = Field(description="The prediction this is about.")
     at: EventTime = Field(description="When the label became known. Written as 2026-01-01T00:00:00.000Z.")

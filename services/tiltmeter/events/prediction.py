@@ -10,6 +10,7 @@ from pydantic.config import JsonDict
 from tiltmeter.events.reasons import MAX_FEATURES
 from tiltmeter.events.wire import EventTime, Finite, Name, Outcome, WireModel
 
+PREDICTION_TYPE = "io.tiltmeter.prediction.v1"
 #: The version of a prediction that names none: all of them are monitored together.
 UNVERSIONED = "unversioned"
 MAX_FEATURE_NAME = 128
@@ -48,7 +49,7 @@ class Prediction(WireModel):
     """
 
     model_config = ConfigDict(
-        title="io.tiltmeter.prediction.v1", json_schema_extra={"examples": [_EXAMPLE], **_NEEDS_PREDICTION}
+        title=PREDICTION_TYPE, json_schema_extra={"examples": [_EXAMPLE], **_NEEDS_PREDICTION}
     )
 
     prediction_id: Name = Field(description="Unique per prediction; feedback refers to it.")

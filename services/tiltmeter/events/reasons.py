@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-#: An event larger than this is not parsed.
+#: A record whose value is larger than this is not parsed.
 MAX_EVENT_BYTES = 1 << 20
 #: An event with more features than this is a mistake of the producer, not a wide model.
 MAX_FEATURES = 1000
@@ -25,6 +25,8 @@ class Reason(StrEnum):
     SCHEMA_REGISTRY_FRAMING = "schema_registry_framing"
     MALFORMED_JSON = "malformed_json"
     NOT_AN_OBJECT = "not_an_object"
+    BAD_ENVELOPE = "bad_envelope"
+    UNKNOWN_TYPE = "unknown_type"
     MISSING_ID = "missing_id"
     BAD_ID = "bad_id"
     MISSING_MODEL = "missing_model"
@@ -53,6 +55,10 @@ _ADVICE = {
     " (magic byte 0 and a 4-byte schema id), which is not decoded here.",
     Reason.MALFORMED_JSON: "Send one JSON document in UTF-8, without a byte order mark.",
     Reason.NOT_AN_OBJECT: "Send one JSON object per record; split arrays into one record per event.",
+    Reason.BAD_ENVELOPE: "Send CloudEvents 1.0 in binary mode or in structured mode as JSON, one event per record,"
+    " or the bare event without an envelope.",
+    Reason.UNKNOWN_TYPE: "Send io.tiltmeter.prediction.v1 to the topic of predictions and io.tiltmeter.feedback.v1 to"
+    " that of feedback; translate other types first.",
     Reason.MISSING_ID: "Set prediction_id: without it a prediction and its feedback cannot be joined.",
     Reason.BAD_ID: "Send prediction_id as a string of 1 to 256 characters; quote numeric ids.",
     Reason.MISSING_MODEL: "Set model to the name of the model that answered.",
