@@ -111,6 +111,11 @@ class ModelSettings(Section):
         default={"short": 6, "medium": 60, "long": 360}, description="Name → length in panes."
     )
     detection_window: str = Field("short", description="The window whose KS distance may alarm.")
+    from_first: int = Field(
+        0,
+        ge=0,
+        description="Learn a reference from so many first predictions of a version without one; 0: never.",
+    )
     loss_scale: float = Field(1.0, gt=0, description="Regression without a reference: unit of errors.")
     tolerances: ToleranceSettings = ToleranceSettings()
 
@@ -132,6 +137,7 @@ class ModelSettings(Section):
             windows=dict(self.windows),
             detection_window=self.detection_window,
             tolerances=Tolerances(**self.tolerances.model_dump()),
+            from_first=self.from_first,
             loss_scale=self.loss_scale,
         )
 

@@ -85,6 +85,9 @@ class Replay:
             panes, alerts = watcher.advance()
             yield from (("pane", pane) for pane in panes)
             yield from (("alert", alert) for alert in alerts)
+            for version in watcher.versions.values():
+                if version.learned is not None:
+                    self._references.add(version.learned)
 
     def _watermark(self, joiner: Joiner) -> dict[str, Any]:
         marks = joiner.watermarks()

@@ -37,6 +37,8 @@ class Draft:
         self.store = store
         self.policy = policy
         self.decision = decision
+        #: Offsets of records that carry another event under an id that is taken, ascending.
+        self.conflicting: list[int] = []
         self._state = state
         self._references = references
         self._groups = list(state.groups)

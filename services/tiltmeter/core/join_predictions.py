@@ -73,6 +73,8 @@ def _fresh(draft: Draft, columns: PredictionColumns, buckets: Int64) -> Mask:
             same = bool(known[1] == columns.digest[i])
             of = columns.groups[columns.group[i]]
             draft.count_duplicates(of.model, of.version, same=int(same), different=int(not same))
+            if not same:
+                draft.conflicting.append(int(columns.offset[i]))
         else:
             latest[key] = (here, columns.digest[i])
     return fresh
@@ -80,7 +82,8 @@ def _fresh(draft: Draft, columns: PredictionColumns, buckets: Int64) -> Mask:
 
 def _fill_panes(draft: Draft, columns: PredictionColumns, fresh: Mask, seen: Int64, lifted: Mask) -> None:
     for group in columns.groups:
-        width = draft.policy.model(group.model).pane_ms
+        policy = draft.policy.model(group.model)
+        width = policy.pane_ms
         start = columns.at_ms[group.rows] // width * width
         is_fresh = fresh[group.rows]
         late = is_fresh & (seen[group.rows] >= start + width + draft.policy.delay_ms)
@@ -90,7 +93,8 @@ def _fill_panes(draft: Draft, columns: PredictionColumns, fresh: Mask, seen: Int
         taken = np.flatnonzero(is_fresh & ~late)
         for (start_ms,), members in rows_by(start[taken]):
             key = PaneKey(start_ms, width, group.model, group.version, "")
-            pane = fill_pane(key, columns, group, taken[members], draft.reference(key))
+            reference = draft.reference(key)
+            pane = fill_pane(key, columns, group, taken[members], reference, learning=policy.from_first > 0)
             pane.lifted = bool(lifted[group.rows[taken[members]]].any())
             draft.decision.panes.append(pane)
 

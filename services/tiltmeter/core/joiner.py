@@ -35,6 +35,7 @@ from tiltmeter.core.policy import JoinPolicy
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.events.columns import Rejected
 from tiltmeter.events.decode import decode_feedback, decode_predictions
+from tiltmeter.events.rejection import reject_conflicting
 
 _START_OVER = (
     "Records are missing. Stop all workers, delete the local state folder of this partition and restart; if the "
@@ -77,6 +78,8 @@ class Joiner:
     ) -> tuple[Decision, list[Rejected]]:
         """Decide the records of one side in offsets ``[start, end)``; the log may have holes.
 
+        Returns what the records change, and those that go to the rejected topic, in log order: the unusable
+        ones, and predictions under an id that another event has taken (counted as conflicting, not as rejected).
         Raises :class:`JoinLogBrokenError` where the batch does not continue the state: what cannot be applied
         must not reach the log, where it would stop every later restore.
         """
@@ -91,6 +94,9 @@ class Joiner:
             decision = decide_feedback(draft, feedback)
         for item in rejected:
             draft.count(counter("rejected", side, str(item.reason)), 1)
+        if draft.conflicting:
+            rejected.extend(reject_conflicting(records, draft.conflicting))
+            rejected.sort(key=lambda item: item.offset)
         return decision, rejected
 
     def decide_lift(self, side: str, to_ms: int) -> Decision:

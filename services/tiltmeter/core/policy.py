@@ -33,6 +33,7 @@ class ModelPolicy:
     windows: Mapping[str, int] = field(default_factory=lambda: {"short": 6, "medium": 60, "long": 360})
     detection_window: str = "short"  # the window whose KS distance may alarm
     tolerances: Tolerances = field(default_factory=Tolerances)
+    from_first: int = 0  # learn a reference from so many first predictions, if there is none; 0: never
     loss_scale: float = 1.0  # regression without a reference: unit in which errors are quantised
 
     @property

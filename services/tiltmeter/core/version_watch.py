@@ -7,6 +7,8 @@ from typing import Any
 
 from tiltmeter.core.feature_watch import FeatureWatch
 from tiltmeter.core.join_state import Pane
+from tiltmeter.core.learner import Learner
+from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.fill_predictions import complete_missing
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import FEEDBACK, LabelPane
@@ -14,6 +16,7 @@ from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import ModelPolicy
+from tiltmeter.core.reference import ReferenceProfile
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.verdicts import ActiveAlert
 from tiltmeter.core.windows import Window
@@ -32,6 +35,9 @@ class VersionWatch:
         self._policy = policy
         self._references = references
         self.features: FeatureWatch | None = None
+        self.learner = Learner(policy.from_first) if policy.from_first else None
+        #: A reference learned from the first panes; whoever owns the version publishes it.
+        self.learned: ReferenceProfile | None = None
         first = references.first(key.model, key.version)
         self.performance = PerformanceWatch(first.performance if first else None, policy)
         self.predictions: dict[str, Predictions] = self._prediction_windows("")
@@ -64,6 +70,8 @@ class VersionWatch:
 
     def _on_predictions(self, pane: PredictionPane) -> list[dict[str, Any]]:
         complete_missing(pane)
+        if self.learner is not None and not pane.reference_id:
+            self._learn(self.learner, pane)
         if self.features is None or self.features.reference.reference_id != pane.reference_id:
             self._change_reference(pane.reference_id)
         for window in self.predictions.values():
@@ -72,7 +80,15 @@ class VersionWatch:
         self.last_prediction_pane = pane.key.end_ms
         if self.features is None:
             return []
+        self.learner = None  # somebody gave this version a reference
         return self.features.on_pane(pane, self.predictions[self._policy.detection_window])
+
+    def _learn(self, learner: Learner, pane: PredictionPane) -> None:
+        """Features without a reference go to the learner only: windows have nothing to compare them with."""
+        learned = learner.on_pane(pane)
+        pane.features, pane.output = {}, FeatureCounts()
+        if learned is not None:
+            self.learned, self.learner = learned, None
 
     def _on_labels(self, pane: LabelPane) -> list[dict[str, Any]]:
         outcomes = pane.total()
@@ -119,6 +135,8 @@ class VersionWatch:
             "labels": {name: window.snapshot() for name, window in self.labels.items()},
             "features": self.features.snapshot() if self.features else None,
             "performance": self.performance.snapshot(),
+            "learner": self.learner.snapshot() if self.learner else None,
+            "learned": self.learned.to_json().decode() if self.learned else None,
         }
 
     def restore(self, wire: dict[str, Any]) -> None:
@@ -134,3 +152,8 @@ class VersionWatch:
         if self.features is not None and wire["features"] is not None:
             self.features.restore(wire["features"])
         self.performance.restore(wire["performance"])
+        self.learned = ReferenceProfile.from_json(wire["learned"]) if wire["learned"] else None
+        if wire["learner"] is None:
+            self.learner = None
+        elif self.learner is not None:
+            self.learner.restore(wire["learner"])

@@ -45,7 +45,8 @@ _EXAMPLE: dict[str, Any] = {
 
 class FeatureCounts(WireModel):
     """Of one feature. ``bins`` lie over the edges of the reference; ``sparse`` is the same, as size and (index,
-    count) pairs; ``categories`` are those of the reference and "(unseen)"."""
+    count) pairs; ``categories`` are those of the reference and "(unseen)". While a reference is being learned,
+    numbers are in ``log_bins``, (bin, count) pairs of a log-linear histogram, and texts in ``categories``."""
 
     cells: list[int] = Field(
         min_length=6,
@@ -55,6 +56,7 @@ class FeatureCounts(WireModel):
     bins: list[Count] | None = None
     sparse: list[Count] | None = None
     categories: dict[str, Count] | None = None
+    log_bins: list[tuple[int, Count]] | None = None
 
 
 class PredictionPane(WireModel):

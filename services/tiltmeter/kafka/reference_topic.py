@@ -14,11 +14,16 @@ from tiltmeter.kafka.reader import PartitionReader, TopicPartition
 
 def publish_reference(connection: KafkaConnection, topic: str, profile: ReferenceProfile) -> int:
     """Acknowledged by all replicas; returns the size on the wire in bytes."""
-    key = f"{profile.model}\x1f{profile.version}\x1f{profile.effective_from_ms}".encode()
-    value = zlib.compress(profile.to_json(), 9)
+    key, value = reference_record(profile)
     with BlockingProducer(connection) as producer:
         producer.produce(topic, 0, key, value)
     return len(value)
+
+
+def reference_record(profile: ReferenceProfile) -> tuple[bytes, bytes]:
+    """Key and value. The key is what a reference is for, so a better one for the same replaces it."""
+    key = f"{profile.model}\x1f{profile.version}\x1f{profile.effective_from_ms}"
+    return key.encode(), zlib.compress(profile.to_json(), 9)
 
 
 class ReferenceTopic:

@@ -34,7 +34,8 @@ def _version(watch: VersionWatch) -> Iterator[Sample]:
         for state, count in zip(STATES, counts.cells.tolist(), strict=True):
             yield Sample("feature_values", (*of, name, state), count)
     yield from _histograms(of, total)
-    state = "ready" if watch.features is not None else "none"
+    unreferenced = "learning" if watch.learner is not None or watch.learned is not None else "none"
+    state = "ready" if watch.features is not None else unreferenced
     yield Sample("reference_info", (*of, total.reference_id, state), 1)
     for window, labels in watch.labels.items():
         yield from _performance((*of, window), labels.total, watch)

@@ -7,6 +7,7 @@ the same id.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import time
 import zlib
@@ -19,11 +20,13 @@ import orjson
 from tiltmeter.core.pane_merge import PaneMerge
 from tiltmeter.core.pane_messages import PANE, read_message
 from tiltmeter.core.policy import JoinPolicy
+from tiltmeter.core.reference import ReferenceProfile
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.watcher import Watcher
 from tiltmeter.events.alert import encode_alert
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.kafka.producer import LogProducer
+from tiltmeter.kafka.reference_topic import reference_record
 from tiltmeter.kafka.topics import TopicNames
 from tiltmeter.processor.stage import Batch
 
@@ -60,6 +63,7 @@ class WatchPartition:
         self._snapshot_seconds = snapshot_seconds
         self._snapshot_at = clock()
         self._changed: set[str] = set()
+        self._published: set[str] = set()  # learned references
 
     def restore(self, records: list[LogRecord], log_end: int) -> int | None:
         """Take up the latest snapshot of each model; returns where to read on, None for the beginning."""
@@ -88,11 +92,27 @@ class WatchPartition:
                 self.alerts.setdefault(model, deque(maxlen=ALERTS_SHOWN)).append(alert)
                 value = encode_alert(alert)
                 sent.append(await self._producer.produce(self._names.alerts, None, model.encode(), value))
+            sent.extend([await self._publish(learned) for learned in self._newly_learned(watcher)])
         for delivered in sent:
             await delivered
         self.caught_up = self.caught_up or batch.end >= self._end_at_start
         if self._clock() - self._snapshot_at >= self._snapshot_seconds:
             await self.snapshot()
+
+    def _newly_learned(self, watcher: Watcher) -> list[ReferenceProfile]:
+        """References to publish: once per process, and again after a crash that may have come first."""
+        learned = [version.learned for version in watcher.versions.values() if version.learned is not None]
+        new = [
+            r
+            for r in learned
+            if r.reference_id not in self._published and not self._references.by_id(r.reference_id)
+        ]
+        self._published.update(reference.reference_id for reference in new)
+        return new
+
+    async def _publish(self, reference: ReferenceProfile) -> asyncio.Future[int]:
+        key, value = reference_record(reference)
+        return await self._producer.produce(self._names.references, 0, key, value)
 
     def _fold(self, offset: int, message: dict[str, Any]) -> None:
         if message["type"] == PANE:

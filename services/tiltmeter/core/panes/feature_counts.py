@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tiltmeter.events.columns import Int64
+
+K = TypeVar("K", int, str)
 
 #: Order of ``cells``. ``out_of_range`` and ``unseen`` are also ``ok`` cells: they can be binned.
 STATES = ("ok", "missing", "type_error", "nonfinite", "out_of_range", "unseen")
@@ -20,12 +22,13 @@ def _no_cells() -> Int64:
 
 @dataclass(slots=True)
 class FeatureCounts:
-    """Additive. ``bins`` only for a numeric feature with a reference,
-    ``categories`` only for a categorical one; both are over ``ok`` cells."""
+    """Additive, over ``ok`` cells. With a reference: ``bins`` of a numeric feature, ``categories`` of a categorical
+    one. Without: ``log_bins`` of the numbers (log_linear.py) and ``categories`` of the texts."""
 
     cells: Int64 = field(default_factory=_no_cells)
     bins: Int64 | None = None
     categories: dict[str, int] | None = None
+    log_bins: dict[int, int] | None = None
 
     def add(self, other: FeatureCounts, sign: int = 1) -> None:
         """Merge; ``sign=-1`` takes the same counts out again, exactly, because they are integers."""
@@ -33,14 +36,9 @@ class FeatureCounts:
         if other.bins is not None:
             self.bins = sign * other.bins if self.bins is None else self.bins + sign * other.bins
         if other.categories is not None:
-            mine = dict(self.categories or {})
-            for name, count in other.categories.items():
-                left = mine.get(name, 0) + sign * count
-                if left:
-                    mine[name] = left
-                else:
-                    mine.pop(name, None)
-            self.categories = mine
+            self.categories = _merged(self.categories, other.categories, sign)
+        if other.log_bins is not None:
+            self.log_bins = _merged(self.log_bins, other.log_bins, sign)
 
     def to_wire(self) -> dict[str, Any]:
         wire: dict[str, Any] = {"cells": self.cells.tolist()}
@@ -54,6 +52,8 @@ class FeatureCounts:
                 wire["bins"] = self.bins.tolist()
         if self.categories is not None:
             wire["categories"] = dict(sorted(self.categories.items()))
+        if self.log_bins is not None:
+            wire["log_bins"] = [list(pair) for pair in sorted(self.log_bins.items())]
         return wire
 
     @classmethod
@@ -65,4 +65,17 @@ class FeatureCounts:
             size, *pairs = wire["sparse"]
             bins = np.zeros(size, dtype=np.int64)
             bins[np.array(pairs[::2], dtype=np.int64)] = pairs[1::2]
-        return cls(np.array(wire["cells"], dtype=np.int64), bins, wire.get("categories"))
+        log_bins = dict(wire["log_bins"]) if "log_bins" in wire else None
+        return cls(np.array(wire["cells"], dtype=np.int64), bins, wire.get("categories"), log_bins)
+
+
+def _merged(mine: dict[K, int] | None, theirs: dict[K, int], sign: int) -> dict[K, int]:
+    """Counts by key; keys whose count is zero are absent."""
+    merged = dict(mine or {})
+    for key, count in theirs.items():
+        left = merged.get(key, 0) + sign * count
+        if left:
+            merged[key] = left
+        else:
+            merged.pop(key, None)
+    return merged

@@ -15,6 +15,7 @@ from tiltmeter.core.panes.feature_counts import (
     UNSEEN,
     FeatureCounts,
 )
+from tiltmeter.core.panes.fill_unreferenced import count_unreferenced
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import LATENCY_LIMITS_SECONDS, SCORE_BINS, PredictionPane
 from tiltmeter.core.reference import CategoricalFeature, NumericFeature, ReferenceProfile
@@ -43,12 +44,13 @@ def fill_pane(
     group: Group,
     members: Int64,
     reference: ReferenceProfile | None,
+    learning: bool = False,
 ) -> PredictionPane:
     """One pane from ``members``: positions within ``group.rows`` (not within the batch), ascending.
 
     Failed predictions (status error) count as errors only: their inputs may be the reason they failed, and
-    their missing outputs are not drift. Without a reference there is nothing to bin against, so features are
-    not counted; with one, exactly the reference's features are, and other names are counted together.
+    their missing outputs are not drift. With a reference exactly its features are counted, and other names
+    together. Without one there is nothing to bin against, so features are counted only if one is being learned.
     Missing cells are not stored: they are what is left of the events (see :func:`complete_missing`).
     """
     rows = group.rows[members]
@@ -80,6 +82,8 @@ def fill_pane(
             if name not in reference.features:
                 pane.unknown_features += int(np.count_nonzero(column.states[members] != CELL_MISSING))
         pane.output = _count_output(columns, rows, reference)
+    elif learning:
+        count_unreferenced(pane, columns, group, members)
     return pane
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tiltmeter.core.panes.feature_counts import FeatureCounts
+from tiltmeter.core.panes.kept_names import MOST_FEATURES, MOST_TEXTS, only_kept
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.events.columns import Int64
 
@@ -51,10 +52,19 @@ class PredictionPane:
         for name, counts in other.features.items():
             self.features.setdefault(name, FeatureCounts()).add(counts, sign)
         self.output.add(other.output, sign)
+        if not self.reference_id:
+            self._keep_within_bounds()
         self.scores = self.scores + sign * other.scores
         self.latencies = self.latencies + sign * other.latencies
         self.latency_us += sign * other.latency_us
         self.lifted = self.lifted or other.lifted
+
+    def _keep_within_bounds(self) -> None:
+        """Without a reference names come from the stream, and panes that each keep to the bounds may not together."""
+        self.features = only_kept(self.features, MOST_FEATURES)
+        for counts in (*self.features.values(), self.output):
+            if counts.categories is not None:
+                counts.categories = only_kept(counts.categories, MOST_TEXTS)
 
     def to_wire(self) -> dict[str, Any]:
         """JSON-able; features in name order, so equal panes give equal bytes."""
