@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -37,6 +38,15 @@ def reject(record: Record, reason: Reason, detail: str) -> Rejected:
         value=record.value,
         headers=record.headers,
     )
+
+
+def reject_conflicting(records: Sequence[Record], offsets: Collection[int]) -> list[Rejected]:
+    """The records at ``offsets``, each a second event under an id that is taken."""
+    taken = set(offsets)
+    detail = "$.prediction_id: another event with this id came first"
+    return [
+        reject(record, Reason.CONFLICTING_DUPLICATE, detail) for record in records if record.offset in taken
+    ]
 
 
 def explain(model: type[WireModel], reason: Reason, document: dict[str, Any]) -> str:

@@ -12,12 +12,12 @@ from tiltmeter.core.join_state import NEVER, PREDICTION_PANE
 from tiltmeter.core.joiner import Joiner
 from tiltmeter.core.pane_messages import pane_message, watermark_message
 from tiltmeter.events.columns import Rejected
+from tiltmeter.events.rejected_record import rejected_record
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.producer import LogProducer
 from tiltmeter.kafka.reader import PartitionReader, TopicPartition
 from tiltmeter.kafka.topics import TopicNames
 from tiltmeter.processor.partition_check import misplaced
-from tiltmeter.processor.rejected_headers import rejected_headers
 from tiltmeter.processor.stage import Record
 
 #: A join-log record is at most this large; a batch that decides more is cut in two.
@@ -195,15 +195,10 @@ class JoinPartition:
 
     async def _send_rejected(self, side: str, rejected: Sequence[Rejected]) -> None:
         topic = self._names.predictions if side == PREDICTIONS else self._names.feedback
+        records = [rejected_record(item, topic, self.joiner.partition) for item in rejected]
         sent = [
-            await self._producer.produce(
-                self._names.rejected,
-                None,
-                item.key,
-                item.value,
-                rejected_headers(item, topic, self.joiner.partition),
-            )
-            for item in rejected
+            await self._producer.produce(self._names.rejected, None, record.key, record.value, record.headers)
+            for record in records
         ]
         for delivered in sent:
             await delivered
