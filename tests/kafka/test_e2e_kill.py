@@ -25,7 +25,7 @@ from kafka.e2e.serving import Server, publish_reference
 from kafkabroker import Broker
 
 LONG = os.environ.get("TILTMETER_LONG") == "1"
-KILLS, EVENTS, ON_DISK = (20, None, [False, True]) if LONG else (5, 16_000, [True])
+KILLS, EVENTS, ON_DISK = (20, None, [False, True]) if LONG else (5, 10_000, [True])
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
