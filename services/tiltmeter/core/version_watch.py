@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tiltmeter.core.feature_watch import FeatureWatch
+from tiltmeter.core.history import History
 from tiltmeter.core.join_state import Pane
 from tiltmeter.core.learner import Learner
 from tiltmeter.core.panes.feature_counts import FeatureCounts
@@ -50,10 +51,15 @@ class VersionWatch:
         self.last_prediction_pane: int | None = None
         self.last_label_pane: int | None = None
         self.lifted_panes = 0
+        self.history = History()
         self.min_samples = policy.tolerances.min_samples
         measured = first.performance if first else None
         #: Regression: what errors are quantised in.
         self.unit = measured.scale if measured and measured.task == "regression" else policy.loss_scale
+
+    @property
+    def policy(self) -> ModelPolicy:
+        return self._policy
 
     def alerts(self) -> Iterator[ActiveAlert]:
         """Every alert this version can raise, firing or not."""
@@ -99,6 +105,9 @@ class VersionWatch:
             window.add(pane.key.start_ms, outcomes)
             for start_ms, change in sorted(pane.corrections.items()):
                 window.amend(start_ms, change)
+        self.history.add(pane.key.start_ms, outcomes)
+        for start_ms, change in pane.corrections.items():
+            self.history.amend(start_ms, change)
         for name, count in pane.feedback.items():
             self.feedback[name] += count
         self.last_label_pane = pane.key.end_ms
@@ -135,6 +144,7 @@ class VersionWatch:
             "labels": {name: window.snapshot() for name, window in self.labels.items()},
             "features": self.features.snapshot() if self.features else None,
             "performance": self.performance.snapshot(),
+            "history": self.history.snapshot(),
             "learner": self.learner.snapshot() if self.learner else None,
             "learned": self.learned.to_json().decode() if self.learned else None,
         }
@@ -152,6 +162,7 @@ class VersionWatch:
         if self.features is not None and wire["features"] is not None:
             self.features.restore(wire["features"])
         self.performance.restore(wire["performance"])
+        self.history.restore(wire.get("history", []))
         self.learned = ReferenceProfile.from_json(wire["learned"]) if wire["learned"] else None
         if wire["learner"] is None:
             self.learner = None
