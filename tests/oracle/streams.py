@@ -79,6 +79,13 @@ def case(seed: int, size: int = 40, calm: bool = False) -> Case:
     return made
 
 
+def learning(made: Case) -> Case:
+    """The same logs where versions without a reference learn one. The oracle does not know how."""
+    models = {name: replace(policy, from_first=100) for name, policy in made.policy.models.items()}
+    default = replace(made.policy.default, from_first=100)
+    return replace(made, policy=replace(made.policy, models=models, default=default))
+
+
 def _write(rng: random.Random, made: Case, step: int, size: int, calm: bool) -> None:
     """Both logs: what is sent, sorted by when it is sent."""
     width = made.policy.bucket_ms

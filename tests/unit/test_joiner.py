@@ -14,7 +14,7 @@ from tiltmeter.core.joiner import Joiner, JoinLogBrokenError
 from tiltmeter.core.memory_store import MemoryStore
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy
 from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.events.columns import LogRecord
+from tiltmeter.events.columns import LogRecord, Rejected
 
 #: Time buckets of 10 s, a reach of 8 buckets, panes of 1 s, a delay of 1 s.
 POLICY = JoinPolicy(
@@ -30,6 +30,7 @@ class Partition:
         self.store = store or MemoryStore()
         self.joiner = Joiner(0, self.store, POLICY, ReferenceBook())
         self.log: list[bytes] = []
+        self.rejected: list[Rejected] = []
 
     def predict(self, *at: float, name: str = "a", said: Any = 1, **more: Any) -> None:
         events = [{"prediction_id": name, "model": "m", "at": ms(t), "prediction": said, **more} for t in at]
@@ -41,8 +42,8 @@ class Partition:
     def feed(self, side: str, events: list[dict[str, Any]]) -> None:
         first = self.joiner.positions()[side] or 0
         records = [LogRecord(first + i, e["at"], None, orjson.dumps(e)) for i, e in enumerate(events)]
-        decision, rejected = self.joiner.decide(side, first, first + len(records), records)
-        assert not rejected
+        decision, self.rejected = self.joiner.decide(side, first, first + len(records), records)
+        assert {item.reason for item in self.rejected} <= {"conflicting_duplicate"}
         self.put(decision)
 
     def lift(self, side: str, to: float) -> None:
@@ -157,7 +158,9 @@ def test_the_same_event_again_is_a_duplicate_and_another_one_of_its_id_a_conflic
     partition = Partition()
     partition.predict(100, 100)
     partition.predict(100)
+    assert not partition.rejected
     partition.predict(100, said=0)
+    assert [item.reason for item in partition.rejected] == ["conflicting_duplicate"]
     assert counters_of(partition.joiner) == {
         ("duplicate_predictions", "m", "unversioned"): 2,
         ("conflicting_predictions", "m", "unversioned"): 1,
