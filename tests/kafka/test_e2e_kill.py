@@ -72,7 +72,7 @@ def outcome(live: Deployment, server: Server) -> Outcome:
     """Once everything is processed; it is checked against the file, too."""
     server.close_panes(PARTITIONS)
     truth = truth_of(live, elec2(), PANE_MS, WINDOWS)
-    status = live.await_status("elec2", lambda status: all_is_in(truth, status), seconds=120)
+    status = live.await_status("elec2", lambda status: all_is_in(truth, status))
     assert_status(status, truth, WINDOWS, unit=1.0)
     panes, counters = merged_panes(live, "elec2", DELAY_MS)
     assert (counters.conflicting, counters.stray) == (0, 0)

@@ -21,7 +21,7 @@ from kafka.e2e.published import alert_values, by_timeline, merged_panes
 from kafka.e2e.serving import Server, publish_reference
 from kafkabroker import Broker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
 
 EVENTS = 10_000
 DELAY_MS = 2 * HOUR

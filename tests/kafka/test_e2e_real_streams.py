@@ -17,7 +17,7 @@ from kafka.e2e.deployment import Deployment
 from kafka.e2e.serving import Server, publish_reference
 from kafkabroker import Broker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
 
 PARTITIONS = 4
 TRANSIT_MS = 6 * HOUR

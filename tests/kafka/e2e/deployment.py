@@ -127,7 +127,7 @@ class Deployment:
         return None
 
     def await_status(
-        self, model: str, condition: Callable[[dict[str, Any]], bool], seconds: float = 60.0
+        self, model: str, condition: Callable[[dict[str, Any]], bool], seconds: float = 120.0
     ) -> dict[str, Any]:
         """The model's status once it meets the condition."""
 
