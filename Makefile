@@ -11,7 +11,7 @@ DURATION ?=
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lint format test demo bench schemas clean
+.PHONY: help venv lint format test demo bench ops schemas clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -49,6 +49,10 @@ bench: $(STAMP) ## the figures in the documentation, measured on this machine
 	@for script in tests/bench/bench_*.py; do \
 	  echo "== $$script"; PYTHONPATH=tests $(BIN)/python $$script || exit 1; \
 	done
+
+ops: $(STAMP) ## rules, alerts on their way, compose and k8s, checked with promtool, amtool, kustomize ...
+	-tests/ops/get_tools.sh .cache/ops
+	$(BIN)/pytest tests/alerts tests/ops
 
 schemas: $(STAMP) ## write the wire schemas anew from the models
 	$(BIN)/tiltmeter schema --write schemas

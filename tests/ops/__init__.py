@@ -1,0 +1,1 @@
+"""What is deployed, checked with the tools that will read it."""
