@@ -27,7 +27,8 @@ LABELS = 500
 
 def alerts_of(rates: list[float]) -> list[tuple[str, str, int]]:
     """(severity, transition, pane) for panes with these error rates; the reference errs at 5 %."""
-    watch = PerformanceWatch(Performance("classification", labelled=20_000, errors=1_000), POLICY)
+    watch = PerformanceWatch(POLICY)
+    watch.compare_with(Performance("classification", labelled=20_000, errors=1_000))
     told = []
     for pane, rate in enumerate(rates):
         wrong = round(LABELS * rate)

@@ -11,6 +11,9 @@ import pytest
 from tiltmeter.backtest.replay import Replay
 from tiltmeter.backtest.source_log import SourceLog
 from tiltmeter.core.join_decision import PREDICTIONS
+from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy
 from tiltmeter.core.reference import CategoricalFeature, NumericFeature
 from tiltmeter.core.reference_book import ReferenceBook
@@ -97,4 +100,18 @@ def test_learning_survives_a_restart(records: list[LogRecord]) -> None:
     assert watch.learner is not None
     again = VersionWatch(watch.total.key._replace(model="m", version="1"), POLICY.default, ReferenceBook())
     again.restore(orjson.loads(orjson.dumps(watch.snapshot(), option=orjson.OPT_NON_STR_KEYS)))
+    assert orjson.dumps(again.snapshot()) == orjson.dumps(watch.snapshot())
+
+
+def test_the_first_labels_become_the_reference_of_the_error_rate() -> None:
+    watch = PerformanceWatch(ModelPolicy(pane_ms=1_000, from_first=1_000))
+    alerts = []
+    for pane in range(200):
+        wrong = 8 if pane < 100 else 40
+        outcomes = Outcomes(n=100, confusion={("1", "1"): 100 - wrong, ("1", "0"): wrong})
+        alerts += watch.on_pane(PaneKey(pane * 1_000, 1_000, "m", "1", ""), outcomes)
+    assert {alert["subject"] for alert in alerts} == {"error_rate"}
+    assert min(alert["first_at"] for alert in alerts) > 100_000
+    again = PerformanceWatch(ModelPolicy(pane_ms=1_000, from_first=1_000))
+    again.restore(orjson.loads(orjson.dumps(watch.snapshot())))
     assert orjson.dumps(again.snapshot()) == orjson.dumps(watch.snapshot())

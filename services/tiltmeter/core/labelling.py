@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tiltmeter.core.join_rows import TRUTH
 from tiltmeter.core.panes.cohorts import age_buckets, cohort_starts
-from tiltmeter.core.panes.fixed_point import quantise, total
+from tiltmeter.core.panes.fixed_point import power_of_two_at_least, quantise, total
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.outcomes import SUMS, Outcomes
@@ -140,9 +140,13 @@ class Labelling:
             else np.full(usable.shape, task == "regression")
         )
         self._classified(outcomes, predictions, label, usable & ~numeric)
-        unit = performance.scale if performance and performance.task == "regression" else policy.loss_scale
+        outcomes.unit = (
+            performance.scale
+            if performance and performance.task == "regression"
+            else power_of_two_at_least(policy.loss_scale)
+        )
         cap = performance.cap if performance and performance.task == "regression" else None
-        _measured(outcomes, predictions, value, usable & numeric, unit, cap)
+        _measured(outcomes, predictions, value, usable & numeric, cap)
         return outcomes
 
     def _classified(
@@ -171,7 +175,6 @@ def _measured(
     predictions: Rows,
     value: NDArray[np.float64],
     rows: NDArray[np.bool_],
-    unit: float,
     cap: float | None,
 ) -> None:
     rows = rows & np.isfinite(predictions["value"]) & np.isfinite(value)
@@ -180,13 +183,13 @@ def _measured(
     actual = value[rows]
     with np.errstate(over="ignore"):  # what overflows is infinite, and clips
         error = predictions["value"][rows] - actual
-        squared_error, squared_target = (error / unit) ** 2, (actual / unit) ** 2
+        squared_error, squared_target = (error / outcomes.unit) ** 2, (actual / outcomes.unit) ** 2
     size = np.abs(error)
     _put(outcomes, "scored", int(rows.sum()))
-    _put(outcomes, "error", total(quantise(error, unit)))
-    _put(outcomes, "absolute_error", total(quantise(size, unit)))
+    _put(outcomes, "error", total(quantise(error, outcomes.unit)))
+    _put(outcomes, "absolute_error", total(quantise(size, outcomes.unit)))
     _put(outcomes, "squared_error", total(quantise(squared_error)))
-    _put(outcomes, "target", total(quantise(actual, unit)))
+    _put(outcomes, "target", total(quantise(actual, outcomes.unit)))
     _put(outcomes, "squared_target", total(quantise(squared_target)))
     if cap:
         loss = np.minimum(size, cap) / cap

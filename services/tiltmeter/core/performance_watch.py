@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tiltmeter.core.drift.adwin import AdwinUpdate, PaneAdwin
@@ -47,11 +47,12 @@ class Losses:
 class PerformanceWatch:
     """Detectors on the loss stream: the proved e-detector at two severities, and the heuristic ADWIN gate."""
 
-    def __init__(self, reference: Performance | None, policy: ModelPolicy) -> None:
-        self._reference = reference
+    def __init__(self, policy: ModelPolicy) -> None:
         self._policy = policy
-        self.regression = reference.task == "regression" if reference else policy.task == "regression"
-        self.subject = "absolute_error" if self.regression else "error_rate"
+        self._reference: Performance | None = None
+        #: Labels and errors so far, while a reference is learned from the first ones; None: not learning.
+        self._first: tuple[int, int] | None = (0, 0) if policy.from_first else None
+        self.regression = policy.task == "regression"
         self._adwin = PaneAdwin()
         self.adwin: AdwinUpdate = self._adwin.update()
         self.cuts = {"up": 0, "down": 0}
@@ -62,9 +63,34 @@ class PerformanceWatch:
         }
         #: What came since each alert's onset, or since it last looked bad.
         self._since = {name: Outcomes() for name in self._alerts}
-        if reference is not None and reference.labelled:
-            for severity in ("warning", "critical"):
-                self._detectors[severity] = self._detector(reference, severity)
+
+    @property
+    def subject(self) -> str:
+        return "absolute_error" if self.regression else "error_rate"
+
+    def compare_with(self, reference: Performance | None) -> None:
+        """The reference in force from this pane on. Evidence against another one is forgotten; alerts stay until
+        they resolve."""
+        if reference is None or not reference.labelled or reference == self._reference:
+            return
+        self._reference, self._first = reference, None
+        if self.regression != (reference.task == "regression"):
+            self.regression = reference.task == "regression"
+            self._adwin = PaneAdwin()
+        self._detectors = {
+            severity: self._detector(reference, severity) for severity in ("warning", "critical")
+        }
+        self.evidence = {severity: detector.evidence() for severity, detector in self._detectors.items()}
+
+    def _learn(self, losses: Losses) -> None:
+        """The first labels are taken as good (``from_first``). Classification only: capping a regression's errors
+        needs a reference before the first of them."""
+        if self._first is None or self.regression:
+            return
+        n, errors = self._first[0] + losses.n, self._first[1] + int(losses.total)
+        self._first = (n, errors)
+        if n >= self._policy.from_first:
+            self.compare_with(Performance("classification", labelled=n, errors=errors))
 
     def _tolerance(self, severity: str) -> float:
         t = self._policy.tolerances
@@ -92,6 +118,7 @@ class PerformanceWatch:
         losses = Losses.of(outcomes, self.regression)
         if losses.n == 0 or (self.regression and self._reference is None):
             return []
+        self._learn(losses)
         self.adwin = self._adwin.on_pane(losses.n, losses.total, losses.squares, key.start_ms)
         if self.adwin.cut is not None:
             self.cuts[self.adwin.cut] += 1
@@ -176,6 +203,8 @@ class PerformanceWatch:
 
     def snapshot(self) -> dict[str, Any]:
         return {
+            "reference": asdict(self._reference) if self._reference else None,
+            "first": self._first,
             "adwin": self._adwin.snapshot(),
             "cuts": self.cuts,
             "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
@@ -184,6 +213,9 @@ class PerformanceWatch:
         }
 
     def restore(self, wire: dict[str, Any]) -> None:
+        known = wire["reference"]
+        self.compare_with(Performance(**{**known, "classes": tuple(known["classes"])}) if known else None)
+        self._first = tuple(wire["first"]) if wire["first"] else self._first
         self._adwin.restore(wire["adwin"])
         self.adwin = self._adwin.update()
         self.cuts = dict(wire["cuts"])

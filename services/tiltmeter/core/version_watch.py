@@ -39,8 +39,7 @@ class VersionWatch:
         self.learner = Learner(policy.from_first) if policy.from_first else None
         #: A reference learned from the first panes; whoever owns the version publishes it.
         self.learned: ReferenceProfile | None = None
-        first = references.first(key.model, key.version)
-        self.performance = PerformanceWatch(first.performance if first else None, policy)
+        self.performance = PerformanceWatch(policy)
         self.predictions: dict[str, Predictions] = self._prediction_windows("")
         self.labels: dict[str, Labels] = {
             name: Window(panes, self._width_ms, Outcomes) for name, panes in policy.windows.items()
@@ -53,9 +52,6 @@ class VersionWatch:
         self.lifted_panes = 0
         self.history = History()
         self.min_samples = policy.tolerances.min_samples
-        measured = first.performance if first else None
-        #: Regression: what errors are quantised in.
-        self.unit = measured.scale if measured and measured.task == "regression" else policy.loss_scale
 
     @property
     def policy(self) -> ModelPolicy:
@@ -111,6 +107,8 @@ class VersionWatch:
         for name, count in pane.feedback.items():
             self.feedback[name] += count
         self.last_label_pane = pane.key.end_ms
+        reference = self._references.at(self.model, self.version, pane.key.start_ms)
+        self.performance.compare_with(reference.performance if reference else None)
         return self.performance.on_pane(pane.key, outcomes)
 
     def _change_reference(self, reference_id: str) -> None:

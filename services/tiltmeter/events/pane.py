@@ -86,6 +86,7 @@ class Outcomes(WireModel):
 
     n: int
     weight: int
+    unit: float = Field(description="Power of two in which errors and labels of a regression were quantised.")
     confusion: list[tuple[str, str, int]] = Field(
         description="(predicted, actual, count) per pair of classes."
     )

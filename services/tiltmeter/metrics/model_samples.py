@@ -81,10 +81,9 @@ def _performance(of: tuple[str, ...], outcomes: Outcomes, watch: VersionWatch) -
             values["log_loss"] = classification.log_loss(outcomes)
             values["brier_score"] = classification.brier_score(outcomes)
     elif outcomes.sum("scored"):
-        unit = watch.unit
-        values["mae"] = regression.mae(outcomes, unit)
-        values["rmse"] = regression.rmse(outcomes, unit)
-        values["bias"] = regression.bias(outcomes, unit)
+        values["mae"] = regression.mae(outcomes)
+        values["rmse"] = regression.rmse(outcomes)
+        values["bias"] = regression.bias(outcomes)
         values["r2"] = regression.r2(outcomes)
     for name, value in values.items():
         yield Sample(name, of, value if enough else math.nan)

@@ -59,8 +59,8 @@ def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
         "pane_conflicts": watcher.merge.counters.conflicting,
         "stray_panes": watcher.merge.counters.stray,
         "performance": {
-            "all": _performance(watch.all_labels, watch.unit),
-            **{name: _performance(window.total, watch.unit) for name, window in watch.labels.items()},
+            "all": _performance(watch.all_labels),
+            **{name: _performance(window.total) for name, window in watch.labels.items()},
         },
         "drift": {
             name: {
@@ -86,7 +86,7 @@ def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
     }
 
 
-def _performance(outcomes: Outcomes, unit: float) -> dict[str, Any]:
+def _performance(outcomes: Outcomes) -> dict[str, Any]:
     answer: dict[str, Any] = {"labelled": outcomes.n}
     if outcomes.confusion:
         precision, recall, f1 = classification.precision_recall_f1(outcomes)
@@ -102,9 +102,9 @@ def _performance(outcomes: Outcomes, unit: float) -> dict[str, Any]:
         }
     elif outcomes.sum("scored"):
         answer |= {
-            "mae": _number(regression.mae(outcomes, unit)),
-            "rmse": _number(regression.rmse(outcomes, unit)),
-            "bias": _number(regression.bias(outcomes, unit)),
+            "mae": _number(regression.mae(outcomes)),
+            "rmse": _number(regression.rmse(outcomes)),
+            "bias": _number(regression.bias(outcomes)),
             "r2": _number(regression.r2(outcomes)),
         }
     return answer

@@ -1,4 +1,4 @@
-"""Regression metrics from sums of errors; ``unit`` is what the sums were quantised in."""
+"""Regression metrics from sums of errors."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.performance.classification import ratio
 
 
-def mae(outcomes: Outcomes, unit: float) -> float:
+def mae(outcomes: Outcomes) -> float:
     """Mean absolute error, in the target's units."""
-    return ratio(real(outcomes.sum("absolute_error"), unit), outcomes.sum("scored"))
+    return ratio(real(outcomes.sum("absolute_error"), outcomes.unit), outcomes.sum("scored"))
 
 
-def bias(outcomes: Outcomes, unit: float) -> float:
+def bias(outcomes: Outcomes) -> float:
     """Mean of prediction - label: above zero the model overestimates."""
-    return ratio(real(outcomes.sum("error"), unit), outcomes.sum("scored"))
+    return ratio(real(outcomes.sum("error"), outcomes.unit), outcomes.sum("scored"))
 
 
-def rmse(outcomes: Outcomes, unit: float) -> float:
+def rmse(outcomes: Outcomes) -> float:
     """Root of the mean squared error, in the target's units."""
-    return math.sqrt(ratio(real(outcomes.sum("squared_error")), outcomes.sum("scored"))) * unit
+    return math.sqrt(ratio(real(outcomes.sum("squared_error")), outcomes.sum("scored"))) * outcomes.unit
 
 
 def r2(outcomes: Outcomes) -> float:

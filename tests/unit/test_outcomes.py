@@ -1,0 +1,54 @@
+"""Outcomes in different units add up exactly, in any order."""
+
+from __future__ import annotations
+
+import itertools
+
+from tiltmeter.core.panes.outcomes import SUMS, Outcomes
+from tiltmeter.core.performance.regression import mae, r2, rmse
+
+ERRORS = ((3.0, 10.0), (-1.5, 12.0), (0.25, 7.0))
+
+
+def _one(error: float, target: float, unit: float) -> Outcomes:
+    terms = {
+        "scored": 1.0 / (1 << 20),
+        "error": error / unit,
+        "absolute_error": abs(error) / unit,
+        "squared_error": (error / unit) ** 2,
+        "target": target / unit,
+        "squared_target": (target / unit) ** 2,
+    }
+    return Outcomes(n=1, weight=1, sums=[round(terms.get(name, 0.0) * (1 << 20)) for name in SUMS], unit=unit)
+
+
+def _sum(*parts: Outcomes) -> Outcomes:
+    total = Outcomes()
+    for part in parts:
+        total.add(part)
+    return total
+
+
+def test_the_unit_of_a_part_changes_no_metric() -> None:
+    plain = _sum(*(_one(e, t, 1.0) for e, t in ERRORS))
+    mixed = _sum(*(_one(e, t, unit) for (e, t), unit in zip(ERRORS, (4.0, 0.5, 64.0), strict=True)))
+    assert (mae(mixed), rmse(mixed), r2(mixed)) == (mae(plain), rmse(plain), r2(plain))
+
+
+def test_the_order_of_addition_does_not_matter() -> None:
+    parts = [_one(e, t, unit) for (e, t), unit in zip(ERRORS, (4.0, 0.5, 64.0), strict=True)]
+    totals = [_sum(*order).to_wire() for order in itertools.permutations(parts)]
+    assert all(total == totals[0] for total in totals)
+
+
+def test_what_is_taken_out_again_leaves_nothing() -> None:
+    total = _sum(_one(3.0, 10.0, 4.0), _one(1.0, 5.0, 0.25))
+    total.add(_one(3.0, 10.0, 4.0), sign=-1)
+    total.add(_one(1.0, 5.0, 0.25), sign=-1)
+    assert total.n == 0
+    assert not any(total.sums)
+
+
+def test_the_wire_form_keeps_the_unit() -> None:
+    part = _one(3.0, 10.0, 4.0)
+    assert Outcomes.from_wire(part.to_wire()) == part
