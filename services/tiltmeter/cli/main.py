@@ -11,6 +11,7 @@ from tiltmeter.cli.backtest import backtest
 from tiltmeter.cli.check import check
 from tiltmeter.cli.demo import demo
 from tiltmeter.cli.emit import emit
+from tiltmeter.cli.redrive import redrive_command
 from tiltmeter.cli.reference import reference
 from tiltmeter.cli.run import run
 from tiltmeter.cli.schema import schema
@@ -34,5 +35,5 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-for command in (run, check, demo, emit, topics, reference, backtest, schema):
+for command in (run, check, demo, emit, topics, reference, backtest, redrive_command, schema):
     cli.add_command(command)

@@ -1,0 +1,108 @@
+"""`tiltmeter redrive`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Literal
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from tiltmeter.cli.configured import configured
+from tiltmeter.events.reasons import Reason
+from tiltmeter.events.timestamp import BadTimeError, parse_timestamp
+from tiltmeter.kafka.blocking_producer import BlockingProducer
+from tiltmeter.kafka.topics import TopicNames
+from tiltmeter.redrive.rejected_log import RejectedLog
+from tiltmeter.redrive.run import Nowhere, Report, SourceTopics, redrive
+from tiltmeter.redrive.selection import DEFAULT_MAX_TRIES, Selection
+from tiltmeter.settings import Settings
+
+
+class _Time(click.ParamType):
+    name = "time"
+
+    def convert(self, value: str | int, param: click.Parameter | None, context: click.Context | None) -> int:
+        try:
+            return parse_timestamp(value)
+        except BadTimeError as error:
+            self.fail(f"{value!r}: {error}. Write 2026-01-01T00:00:00Z.", param, context)
+
+
+@click.command(
+    name="redrive", epilog="Example: tiltmeter redrive --reason bad_time --from 2026-01-01T00:00:00Z --yes"
+)
+@click.option(
+    "--reason",
+    "reasons",
+    type=click.Choice([reason.value for reason in Reason]),
+    multiple=True,
+    metavar="REASON",
+    help="Only events rejected for this reason; repeatable [default: all that can be mended].",
+)
+@click.option("--topic", type=click.Choice(["predictions", "feedback"]), help="Only events of this topic.")
+@click.option("--from", "start", type=_Time(), help="Only events rejected at or after this time, RFC 3339.")
+@click.option("--to", "end", type=_Time(), help="Only events rejected before this time.")
+@click.option(
+    "--max-tries",
+    type=click.IntRange(1),
+    default=DEFAULT_MAX_TRIES,
+    show_default=True,
+    help="Leave an event that was sent back so often.",
+)
+@click.option("--yes", is_flag=True, help="Send them. Without it nothing is written.")
+@configured
+def redrive_command(
+    settings: Settings,
+    reasons: tuple[str, ...],
+    topic: Literal["predictions", "feedback"] | None,
+    start: int | None,
+    end: int | None,
+    max_tries: int,
+    yes: bool,
+) -> None:
+    """Send rejected events back to their topics, once what was wrong with them is mended.
+
+    Key, value and headers are the producer's. An event is sent back once, however often this runs; if it is
+    rejected again, it may be sent back again.
+    """
+    connection, names = settings.connection(), TopicNames(settings.kafka.topic_prefix)
+    wanted = None if topic is None else {names.predictions if topic == "predictions" else names.feedback}
+    selection = Selection(
+        {names.predictions, names.feedback}, set(reasons) or None, wanted, max_tries=max_tries
+    )
+    log = RejectedLog(connection, names, start, end)
+    report = Report()
+    try:
+        with (
+            BlockingProducer(connection) if yes else nullcontext() as producer,
+            _progress(log.marked + log.asked) as (bar, task),
+        ):
+            sink = Nowhere() if producer is None else SourceTopics(producer, names.rejected)
+            redrive(log, selection, sink, report, lambda n: bar.advance(task, n))
+    finally:
+        _summarise(report, sent=yes)
+
+
+def _summarise(report: Report, sent: bool) -> None:
+    events = report.sent.total()
+    click.echo(f"{events:,} {'event' if events == 1 else 'events'} {'' if sent else 'would be '}sent back")
+    for (topic, reason), count in sorted(report.sent.items()):
+        click.echo(f"  {count:>10,}  {reason}, to {topic}")
+    if report.skipped:
+        click.echo(f"{report.skipped.total():,} left")
+    for skip, count in sorted(report.skipped.items()):
+        click.echo(f"  {count:>10,}  {skip}")
+    if not sent and report.sent:
+        click.echo("Nothing was written. Add --yes to send them.")
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[tuple[Progress, TaskID]]:
+    """On standard error, and only where a person looks."""
+    console = Console(stderr=True)
+    columns = (TextColumn("redriving"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield bar, bar.add_task("redriving", total=total)
