@@ -92,11 +92,13 @@ def _write(rng: random.Random, made: Case, step: int, size: int, calm: bool) -> 
     ids = [f"id-{i}" for i in range(rng.choice([2, max(size // 2, 1), size, 10 * size]))]
     sent: dict[str, list[tuple[int, dict[str, Any] | bytes | None]]] = {"predictions": [], "feedback": []}
     now = START
+    grid = rng.choice([1, step])  # on a grid, times meet the ends of panes and buckets exactly
     jump = rng.choice([0.0, 0.02, 0.2])
     for _ in range(size):
         now += rng.randint(0, 2 * step)
         if rng.random() < jump:
             now += rng.randint(0, 12 * width)
+        now = now // grid * grid
         event = _prediction(rng, rng.choice(ids), now)
         sent["predictions"].append((now, event))
         while rng.random() < 0.2:  # sent again, at once or much later, the same or not
@@ -106,7 +108,8 @@ def _write(rng: random.Random, made: Case, step: int, size: int, calm: bool) -> 
         while rng.random() < 0.55:
             wait = rng.choice([0, rng.randint(-20 * step, 50 * step), rng.randint(-2 * width, 12 * width)])
             about = rng.choice([event["prediction_id"]] * 9 + ids)
-            sent["feedback"].append((now + wait, _feedback(rng, about, now + wait)))
+            then = (now + wait) // grid * grid
+            sent["feedback"].append((then, _feedback(rng, about, then)))
     for side, events in sent.items():
         events.extend(
             (START + rng.randint(0, size * step), _broken(rng, side)) for _ in range(rng.randint(0, 3))
