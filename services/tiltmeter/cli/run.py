@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 import click
 
 from tiltmeter.cli.configured import BadConfiguration, Failure, configured
+from tiltmeter.cli.logs import configure_logs
 from tiltmeter.processor.engine.worker import leave
 from tiltmeter.processor.service import PartitionCountError, serve
 from tiltmeter.settings import Settings
@@ -23,12 +23,7 @@ def run(settings: Settings, host: str | None, port: int | None, verbose: bool) -
 
     Needs the topics (tiltmeter topics create). Several workers share the partitions.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
-    for noisy in ("aiokafka", "faust", "mode"):
-        logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.WARNING)
+    configure_logs(verbose)
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update={"processor": settings.processor.model_copy(update=given)})
     try:
