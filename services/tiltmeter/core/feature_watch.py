@@ -12,6 +12,7 @@ from tiltmeter.core.drift.categorical import at_least as categories_at_least
 from tiltmeter.core.drift.ks import KsBudget, ks_distance
 from tiltmeter.core.histogram import atomic_mask
 from tiltmeter.core.panes.feature_counts import FeatureCounts
+from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference import CategoricalFeature, NumericFeature, ReferenceProfile
@@ -24,6 +25,8 @@ FEATURE_SHARE, PREDICTION_SHARE = 0.2, 0.2
 _CLEAR = math.sqrt(math.log(2 / 0.05) / 2)
 #: The name under which predictions are watched beside features.
 OUTPUT = "(prediction)"
+#: So many drifted features at once are a warning of their own, about this subject.
+SEVERAL, TOGETHER = 3, "(features)"
 
 Profile = NumericFeature | CategoricalFeature
 
@@ -68,6 +71,7 @@ class FeatureWatch:
             for name, w in self._watched.items()
             if isinstance(w.profile, NumericFeature)
         }
+        self._several = AlertState(policy.tolerances.clear_panes)
         for watched in self._watched.values():
             for severity in ("info", "warning"):
                 watched.alerts[severity] = AlertState(policy.tolerances.clear_panes)
@@ -88,9 +92,31 @@ class FeatureWatch:
                     alerts.append(alert)
                 if not state.firing:
                     watched.since[severity] = FeatureCounts()
-        return alerts
+        together = self._together(pane.key)
+        return alerts if together is None else [*alerts, together]
+
+    def _together(self, key: PaneKey) -> dict[str, Any] | None:
+        """One drifted feature informs; several at once warn (semantics 27). No budget of its own: it follows from
+        alarms that have one."""
+        drifted = [
+            name for name, w in self._watched.items() if w.kind == "feature_drift" and w.alerts["info"].firing
+        ]
+        several = len(drifted) >= SEVERAL
+        named = ", ".join(drifted[:10]) + (", ..." if len(drifted) > 10 else "")
+        subject = Subject(
+            "feature_drift",
+            TOGETHER,
+            "warning",
+            "ks_window",
+            f"fires only while {SEVERAL} features have each been shown to drift; see their own alerts",
+        )
+        evidence = {"drifted": float(len(drifted)), "features": float(len(self.reference.features))}
+        summary = f"{len(drifted)} features have drifted at once: {named}"
+        return self._several.on_pane(subject, key, Word(several, not several, evidence, summary))
 
     def alerts(self) -> Iterator[ActiveAlert]:
+        """Every alert this reference can raise, firing or not."""
+        yield ActiveAlert(("feature_drift", TOGETHER, "warning"), self._several.firing, self._several)
         for name, watched in self._watched.items():
             for severity, state in watched.alerts.items():
                 yield ActiveAlert((watched.kind, name, severity), state.firing, state)
@@ -152,6 +178,7 @@ class FeatureWatch:
     def snapshot(self) -> dict[str, Any]:
         return {
             "reference_id": self.reference.reference_id,
+            "several": self._several.snapshot(),
             "watched": {
                 name: {
                     "since": {severity: counts.to_wire() for severity, counts in watched.since.items()},
@@ -162,6 +189,7 @@ class FeatureWatch:
         }
 
     def restore(self, wire: dict[str, Any]) -> None:
+        self._several = AlertState.restore(wire["several"])
         for name, state in wire["watched"].items():
             watched = self._watched[name]
             watched.since = {s: FeatureCounts.from_wire(counts) for s, counts in state["since"].items()}
