@@ -9,6 +9,7 @@ import click
 from tiltmeter import __version__
 from tiltmeter.cli.backtest import backtest
 from tiltmeter.cli.check import check
+from tiltmeter.cli.completion import completion
 from tiltmeter.cli.demo import demo
 from tiltmeter.cli.emit import emit
 from tiltmeter.cli.redrive import redrive_command
@@ -35,5 +36,5 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-for command in (run, check, demo, emit, topics, reference, backtest, redrive_command, schema):
+for command in (run, check, demo, emit, topics, reference, backtest, redrive_command, schema, completion):
     cli.add_command(command)

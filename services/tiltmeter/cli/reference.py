@@ -28,8 +28,8 @@ def reference() -> None:
     epilog="Example: tiltmeter reference build held_out.parquet --model churn --version 3 --out churn-3.json"
 )
 @click.argument("rows", type=_File)
-@click.option("--model", required=True)
-@click.option("--version", required=True)
+@click.option("--model", required=True, help="Name of the model, as its events carry it.")
+@click.option("--version", required=True, help="Its version, likewise.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @click.option("--features", help="Comma-separated columns; default: all but the special ones.")
 @click.option("--prediction", help="Column of predictions [default: prediction].")
@@ -38,7 +38,12 @@ def reference() -> None:
 @click.option(
     "--effective-from", default="1970-01-01T00:00:00Z", help="Event time from which it is in force."
 )
-@click.option("--task", type=click.Choice(["auto", "classification", "regression"]), default="auto")
+@click.option(
+    "--task",
+    type=click.Choice(["auto", "classification", "regression"]),
+    default="auto",
+    help="What kind of model it is [default: by its values].",
+)
 def build(  # noqa: PLR0917  # click passes options by name
     rows: Path,
     model: str,
