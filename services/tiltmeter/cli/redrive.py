@@ -83,20 +83,22 @@ def redrive_command(
             sink = Nowhere() if producer is None else SourceTopics(producer, names.rejected)
             redrive(log, selection, sink, report, lambda n: bar.advance(task, n))
     finally:
-        _summarise(report, sent=yes)
+        for line in summary(report, sent=yes):
+            click.echo(line)
 
 
-def _summarise(report: Report, sent: bool) -> None:
+def summary(report: Report, sent: bool) -> Iterator[str]:
+    """The lines at the end; the largest number of events first."""
     events = report.sent.total()
-    click.echo(f"{events:,} {'event' if events == 1 else 'events'} {'' if sent else 'would be '}sent back")
-    for (topic, reason), count in sorted(report.sent.items()):
-        click.echo(f"  {count:>10,}  {reason}, to {topic}")
+    yield f"{events:,} {'event' if events == 1 else 'events'} {'' if sent else 'would be '}sent back"
+    for (topic, reason), count in report.sent.most_common():
+        yield f"{count:>12,}  {reason}, to {topic}"
     if report.skipped:
-        click.echo(f"{report.skipped.total():,} left")
-    for skip, count in sorted(report.skipped.items()):
-        click.echo(f"  {count:>10,}  {skip}")
+        yield f"{report.skipped.total():,} left"
+    for skip, count in report.skipped.most_common():
+        yield f"{count:>12,}  {skip}"
     if not sent and report.sent:
-        click.echo("Nothing was written. Add --yes to send them.")
+        yield "Nothing was written. Add --yes to send them."
 
 
 @contextmanager

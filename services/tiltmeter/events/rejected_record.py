@@ -2,15 +2,15 @@
 
 Key, value and headers are the producer's, byte for byte; what we know is added as headers behind them:
 
-============  =====================================================================================
-``topic``     with ``partition`` and ``offset``: where the event stands. A repetition is one event
-``timestamp`` its Kafka timestamp there, epoch milliseconds
-``reason``    of the closed set in :mod:`tiltmeter.events.reasons`
-``message``   what is wrong and what to do, for a human
-``app.version``
-``size``      only of an event that was cut: how many bytes its value had
-``sha256``    only of an event that was cut: of its whole value, in hexadecimal
-============  =====================================================================================
+================  =================================================================================
+``topic``         with ``partition`` and ``offset``: where the event stands. A repetition is one event
+``timestamp``     its Kafka timestamp there, epoch milliseconds
+``reason``        of the closed set in :mod:`tiltmeter.events.reasons`
+``message``       what is wrong and what to do, for a human
+``app.version``   of the Tiltmeter that rejected it
+``size``          only of an event that was cut: how many bytes its value had
+``sha256``        only of an event that was cut: of its whole value, in hexadecimal
+================  =================================================================================
 
 An event is cut if its value has more than 1 MiB, or if key, value and headers together do not fit the topic.
 """
