@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.kafka
 
 PARTITIONS = 3
 HOURS_MS = 3_600_000
+REDRIVEN = ("__tiltmeter.redriven", b"1")
 TRACEPARENT = ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
 
@@ -36,6 +38,19 @@ def reject(live: Deployment, *items: Rejected, topic: str | None = None, at_ms: 
 
 def item(offset: int, key: bytes | None = b"key", reason: str = "bad_time", value: bytes = b"{}") -> Rejected:
     return Rejected(offset, reason, "why", 0, key, value, [TRACEPARENT])
+
+
+def early(good: dict[str, Any]) -> list[tuple[bytes, bytes, list[tuple[str, bytes]]]]:
+    """Key, value and headers of a bare event, a binary and a structured CloudEvent."""
+    a, b, c = ({"prediction_id": name, **good} for name in "abc")
+    envelope = {"specversion": "1.0", "type": "io.tiltmeter.prediction.v1", "id": "1", "source": "/test"}
+    binary = [(f"ce_{name}", text.encode()) for name, text in envelope.items()]
+    structured = [("content-type", b"application/cloudevents+json")]
+    return [
+        (b"a", orjson.dumps(a), [TRACEPARENT]),
+        (b"b", orjson.dumps(b), [*binary, TRACEPARENT]),
+        (b"c", orjson.dumps({**envelope, "data": c}), structured),
+    ]
 
 
 def arrived(live: Deployment) -> dict[bytes | None, tuple[int, LogRecord]]:
@@ -60,7 +75,7 @@ def test_bytes_and_headers_arrive_as_they_were_where_the_key_belongs(
         for key in keys:
             partition, record = found[b"\x00\xff" + key]
             assert (partition, record.key) == (partition_for(key, PARTITIONS), key)
-            assert record.headers == (TRACEPARENT, ("__tiltmeter.redriven", b"1"))
+            assert record.headers == (TRACEPARENT, REDRIVEN)
         assert found[b"no key"][0] == 1
         assert found[b"no key"][1].key is None
 
@@ -101,17 +116,16 @@ def test_times_are_those_of_the_rejection(broker: Broker, topic_prefix: str, tmp
 def test_rejected_sent_back_and_counted_or_rejected_again(
     broker: Broker, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """Three events are too early for their log, whose clock is mended; one is malformed for ever; one is too large;
-    one carries an id that is taken."""
+    """Three events, bare and in both envelopes, are too early for their log, whose clock is mended; one is malformed
+    for ever; one is too large; one carries an id that is taken."""
     now = int(time.time() * 1000)
     good = {"model": "m", "at": now, "prediction": 1}
     with Deployment(tmp_path, broker.bootstrap, topic_prefix, partitions=PARTITIONS) as live:
         live.command("topics", "create")
         topic = live.names.predictions
         with BlockingProducer(live.connection) as producer:
-            for name in "abc":
-                value = orjson.dumps({"prediction_id": name, **good})
-                producer.produce(topic, None, name.encode(), value, timestamp_ms=now - 2 * HOURS_MS)
+            for name, value, headers in early(good):
+                producer.produce(topic, None, name, value, headers, timestamp_ms=now - 2 * HOURS_MS)
             producer.produce(topic, None, b"d", b"{")
             producer.produce(topic, None, b"e", b" " * (MAX_EVENT_BYTES + 1))
             for prediction in (0, 1):
@@ -132,6 +146,10 @@ def test_rejected_sent_back_and_counted_or_rejected_again(
             "           1  not sent back unless --reason names theirs",
             "           1  not whole: too large to be kept",
         ]
+        for name, value, headers in early(good):
+            again = [record for _, record in live.records(topic) if record.value == value]
+            assert [record.headers for record in again] == [(*headers, *more) for more in ((), (REDRIVEN,))]
+            assert {record.key for record in again} == {name}
         # Six events, four marks, and the malformed one again.
         eventually(lambda: len(live.records(live.names.rejected)) == 11, 30, worker.complaint)
         said = live.command("redrive", "--max-tries", "1", "--yes")
@@ -140,3 +158,4 @@ def test_rejected_sent_back_and_counted_or_rejected_again(
         assert live.metrics().total("tiltmeter_rejected_events_total", reason="future_time") == 3
         assert live.metrics().total("tiltmeter_rejected_events_total", reason="malformed_json") == 2
         assert live.metrics().total("tiltmeter_duplicate_predictions_total") == 1
+        assert live.metrics().total("tiltmeter_pending_predictions") == 4  # a, b, c and the first f

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,6 +142,50 @@ def test_a_mark_that_a_producer_sent_in_its_own_headers_is_none() -> None:
     sent, _ = run(Topic([[record(1, "empty_value", value=None, headers=forged), record(2)]]))
     assert sent == [[2]]
     assert read_mark(mark(3)) == ("t.predictions", 0, 3)
+
+
+class Crash(Exception):  # noqa: N818  (of the machine, not of the code)
+    """The end of a run."""
+
+
+@dataclass
+class Crashing:
+    """Writes to topics in memory, and ends the run at a step of :mod:`tiltmeter.redrive.run` in batch ``batch``."""
+
+    topic: Topic
+    before: int
+    batch: int = 2
+    sent: list[int] = field(default_factory=list)
+    _batches: int = 0
+
+    def send_back(self, events: Sequence[RejectedEvent]) -> None:
+        self._batches += 1
+        for step, write in ((3, self.sent.extend), (4, self._mark)):
+            if (self._batches, self.before) == (self.batch, step):
+                raise Crash
+            write(event.offset for event in events)
+
+    def _mark(self, offsets: Iterable[int]) -> None:
+        self.topic.later.extend(map(mark, offsets))
+
+
+@pytest.mark.parametrize(
+    ("before", "batch", "first", "second"),
+    [(3, 1, [], [1, 2]), (4, 1, [1], [1, 2]), (3, 2, [1], [2]), (4, 2, [1, 2], [2]), (3, 3, [1, 2], [])],
+)
+def test_a_crash_between_two_steps_loses_nothing_and_repeats_one_batch_at_most(
+    before: int, batch: int, first: list[int], second: list[int]
+) -> None:
+    """
+    batch 1: offset 1, batch 2: offset 2;  3 sends, 4 marks
+    """
+    topic = Topic([[record(1)], [record(2)]])
+    crashing, report = Crashing(topic, before, batch), Report()
+    with nullcontext() if batch == 3 else pytest.raises(Crash):
+        redrive(topic, Selection(SOURCES), crashing, report, lambda _: None)
+    assert crashing.sent == first
+    assert report.sent.total() == len(topic.later), "reported is what is marked"
+    assert [offset for events in run(topic)[0] for offset in events] == second
 
 
 def test_a_dry_run_counts_and_sends_nothing() -> None:

@@ -91,14 +91,19 @@ def summary(report: Report, sent: bool) -> Iterator[str]:
     """The lines at the end; the largest number of events first."""
     events = report.sent.total()
     yield f"{events:,} {'event' if events == 1 else 'events'} {'' if sent else 'would be '}sent back"
-    for (topic, reason), count in report.sent.most_common():
+    for (topic, reason), count in sorted(report.sent.items(), key=_largest_first):
         yield f"{count:>12,}  {reason}, to {topic}"
     if report.skipped:
         yield f"{report.skipped.total():,} left"
-    for skip, count in report.skipped.most_common():
+    for skip, count in sorted(report.skipped.items(), key=_largest_first):
         yield f"{count:>12,}  {skip}"
     if not sent and report.sent:
         yield "Nothing was written. Add --yes to send them."
+
+
+def _largest_first(counted: tuple[object, int]) -> tuple[int, str]:
+    name, count = counted
+    return -count, str(name)
 
 
 @contextmanager
