@@ -98,3 +98,11 @@ def test_a_snapshot_in_the_middle_of_an_alert_continues_it(model: Model) -> None
     other.restore(model.watch.snapshot())
     assert [a.firing for a in other.alerts()] == [a.firing for a in model.watch.alerts()]
     assert other.snapshot() == model.watch.snapshot()
+
+
+def test_another_reference_withdraws_what_was_firing(model: Model) -> None:
+    model.panes(20, b=0.25)
+    withdrawn = model.watch.withdraw(PaneKey(500_000, 10_000, "m", "1", ""))
+    assert _said(withdrawn) == [("b", "info", "resolved")]
+    assert "no longer in force" in withdrawn[0]["summary"]
+    assert not any(alert.firing for alert in model.watch.alerts())

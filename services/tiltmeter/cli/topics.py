@@ -25,7 +25,7 @@ def create(settings: Settings, partitions: int | None, replication: int | None) 
         TopicNames(settings.kafka.topic_prefix),
         source_partitions=partitions or settings.topics.partitions,
         replication=replication or settings.topics.replication,
-        join_retention_ms=settings.join.retention,
+        join_retention_ms=settings.join_policy().log_retention_ms,
         source_retention_ms=settings.topics.source_retention,
     )
     outcomes = TopicAdmin(settings.connection()).create(specs)

@@ -95,6 +95,27 @@ class FeatureWatch:
         together = self._together(pane.key)
         return alerts if together is None else [*alerts, together]
 
+    def withdraw(self, key: PaneKey) -> list[dict[str, Any]]:
+        """Another reference is in force: what was compared with this one is no longer asked."""
+        reason = f"withdrawn: reference {self.reference.reference_id} is no longer in force"
+        ended = [
+            state.withdraw(self._subject(name, watched, severity, tolerance), key, reason)
+            for name, watched in self._watched.items()
+            for severity, tolerance in self._tolerances()
+            for state in (watched.alerts[severity],)
+        ]
+        ended.append(self._several.withdraw(self._together_subject(), key, reason))
+        return [alert for alert in ended if alert is not None]
+
+    def _together_subject(self) -> Subject:
+        return Subject(
+            "feature_drift",
+            TOGETHER,
+            "warning",
+            "ks_window",
+            f"fires only while {SEVERAL} features have each been shown to drift; see their own alerts",
+        )
+
     def _together(self, key: PaneKey) -> dict[str, Any] | None:
         """One drifted feature informs; several at once warn (semantics 27). No budget of its own: it follows from
         alarms that have one."""
@@ -103,16 +124,11 @@ class FeatureWatch:
         ]
         several = len(drifted) >= SEVERAL
         named = ", ".join(drifted[:10]) + (", ..." if len(drifted) > 10 else "")
-        subject = Subject(
-            "feature_drift",
-            TOGETHER,
-            "warning",
-            "ks_window",
-            f"fires only while {SEVERAL} features have each been shown to drift; see their own alerts",
-        )
         evidence = {"drifted": float(len(drifted)), "features": float(len(self.reference.features))}
         summary = f"{len(drifted)} features have drifted at once: {named}"
-        return self._several.on_pane(subject, key, Word(several, not several, evidence, summary))
+        return self._several.on_pane(
+            self._together_subject(), key, Word(several, not several, evidence, summary)
+        )
 
     def alerts(self) -> Iterator[ActiveAlert]:
         """Every alert this reference can raise, firing or not."""

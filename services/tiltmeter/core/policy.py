@@ -64,5 +64,10 @@ class JoinPolicy:
         """How many buckets apart a prediction and its feedback may be."""
         return -(-self.retention_ms // self.bucket_ms)
 
+    @property
+    def log_retention_ms(self) -> int:
+        """How far back the join log must reach: rows live in whole buckets, and the newest claim is hours old."""
+        return self.retention_ms + 2 * self.bucket_ms + DAY
+
     def model(self, name: str) -> ModelPolicy:
         return self.models.get(name, self.default)

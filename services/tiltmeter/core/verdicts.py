@@ -77,6 +77,13 @@ class AlertState:
         self.evidence = evidence
         return self._alert(subject, key, "resolved")
 
+    def withdraw(self, subject: Subject, key: PaneKey, reason: str) -> dict[str, Any] | None:
+        """End a firing alert whose question is no longer asked; the alert to publish, if it was firing."""
+        if not self.firing:
+            return None
+        self.firing, self.healthy_panes, self.summary = False, 0, reason
+        return self._alert(subject, key, "resolved")
+
     def _alert(self, subject: Subject, key: PaneKey, transition: str) -> dict[str, Any]:
         fingerprint = subject.fingerprint(key)
         return {

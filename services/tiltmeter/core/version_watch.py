@@ -74,16 +74,18 @@ class VersionWatch:
         complete_missing(pane)
         if self.learner is not None and not pane.reference_id:
             self._learn(self.learner, pane)
+        withdrawn: list[dict[str, Any]] = []
         if self.features is None or self.features.reference.reference_id != pane.reference_id:
+            withdrawn = self.features.withdraw(pane.key) if self.features is not None else []
             self._change_reference(pane.reference_id)
         for window in self.predictions.values():
             window.add(pane.key.start_ms, pane)
         self.total.add(pane)
         self.last_prediction_pane = pane.key.end_ms
         if self.features is None:
-            return []
+            return withdrawn
         self.learner = None  # somebody gave this version a reference
-        return self.features.on_pane(pane, self.predictions[self._policy.detection_window])
+        return withdrawn + self.features.on_pane(pane, self.predictions[self._policy.detection_window])
 
     def _learn(self, learner: Learner, pane: PredictionPane) -> None:
         """Features without a reference go to the learner only: windows have nothing to compare them with."""

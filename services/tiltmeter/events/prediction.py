@@ -70,8 +70,8 @@ class Prediction(WireModel):
     )
     score: Finite | None = Field(
         None,
-        description="The model's score for its answer, typically in [0, 1]. Absent: the probability of the"
-        " predicted class, if probabilities are given.",
+        description="Probability of class 1 for a binary model, else the model's score for its answer, typically in"
+        " [0, 1]. Absent: taken from probabilities likewise.",
     )
     probabilities: dict[str, Probability] | None = Field(None, description="Probability by class.")
     latency_ms: Annotated[float, Field(ge=0, le=MAX_LATENCY_MS)] | None = Field(

@@ -24,6 +24,8 @@ from tiltmeter.processor.stage import Record
 LOG_RECORD_BYTES = 512 * 1024
 #: Watermarks go to every panes partition, so not more often than this: after panes were closed, and otherwise.
 CLOSING_SECONDS, WATERMARK_SECONDS = 0.1, 1.0
+#: How often an owner claims again what it owns.
+CLAIM_SECONDS = 6 * 3600.0
 
 
 class FencedError(Exception):
@@ -56,6 +58,7 @@ class JoinPartition:
         self._said_at = float("-inf")
         self._closed = False  # panes were closed since the last watermark
         self._leaving = False
+        self._claim_offset, self._claim_counts, self._claimed_at = -1, False, float("-inf")
         self._idle = False
         self._idle_base: dict[str, int] = {}
         self._idle_ms: dict[str, int] = {}
@@ -64,16 +67,24 @@ class JoinPartition:
         """Read the join log to its end, claim the partition, read up to the claim, send what may be unsent."""
         await self._read_log()
         claim = self.joiner.claim()
-        epoch = self.joiner.state.epoch + 1
-        await self._send(claim)
+        self._claim_offset = await self._send(claim)
         await self._read_log()
-        if self.joiner.state.epoch != epoch:
+        if not self._claim_counts:
             raise FencedError(
                 f"partition {self.joiner.partition} was claimed by another worker (epoch "
-                f"{self.joiner.state.epoch}) while this one claimed epoch {epoch}. Nothing is lost: restart this "
-                "worker. If it happens again, check that no two deployments share one group and topic prefix."
+                f"{self.joiner.state.epoch}) at the same moment. Nothing is lost: restart this worker. If it happens "
+                "again, check that no two deployments share one group and topic prefix."
             )
+        self._claimed_at = self._clock()
         await self._publish(force=True)
+
+    async def _renew_claim(self) -> None:
+        """A claim is a checkpoint of the state: one must be younger than the log's retention, or a worker that
+        loses its disk after a long time finds a log without a beginning."""
+        claim = self.joiner.claim()
+        offset = await self._append(claim)
+        self.joiner.restore(claim, offset)
+        self._claimed_at = self._clock()
 
     async def _read_log(self, until: int | None = None) -> None:
         """:meth:`_catch_up` in a thread. A cancelled one is waited for: it writes to the store, which whoever
@@ -96,12 +107,16 @@ class JoinPartition:
                     return
                 for record in records:
                     if record.value is not None and (until is None or record.offset < until):
-                        self.joiner.restore(record.value, record.offset)
+                        accepted = self.joiner.restore(record.value, record.offset)
+                        if record.offset == self._claim_offset:
+                            self._claim_counts = accepted
 
     async def process(self, side: str, start: int, end: int, records: Sequence[Record]) -> None:
         """One micro-batch through all steps; cut in two as long as its log record is too large."""
         self.misplaced[side] += misplaced(records, self.joiner.partition, self._partitions)
         await self._process(side, start, end, records)
+        if self._clock() - self._claimed_at >= CLAIM_SECONDS:
+            await self._renew_claim()
 
     async def _process(self, side: str, start: int, end: int, records: Sequence[Record]) -> None:
         decision, rejected = self.joiner.decide(side, start, end, records)  # 1

@@ -80,7 +80,7 @@ def _retention(
     needed = {
         names.predictions: (settings.join.retention, "join.retention"),
         names.feedback: (settings.join.retention, "join.retention"),
-        names.joinlog: (settings.join.retention, "join.retention"),
+        names.joinlog: (settings.join_policy().log_retention_ms, "what the join log must reach back"),
         names.panes: (longest, "the longest window"),
     }
     for name, (least_ms, why) in needed.items():

@@ -119,6 +119,7 @@ class WatchPartition:
             model = message["pane"]["model"]
             if offset >= self._from.get(model, 0):
                 self._watcher(model).on_message(message)
+                self._changed.add(model)
             return
         self._sources.on_watermark(message)
         for model, watcher in self.watchers.items():
