@@ -15,6 +15,8 @@ def main() -> None:
             "bootstrap.servers": given["bootstrap"],
             "group.id": given["group"],
             "auto.offset.reset": "earliest",
+            # The default, a second, makes a fast reader wait whenever librdkafka has once been ahead of it.
+            "fetch.queue.backoff.ms": 10,
         }
     )
     consumer.subscribe(given["topics"])
