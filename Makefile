@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # `make demo DURATION=90` ends the demo after so many seconds; without it the demo runs until Ctrl-C.
 DURATION ?=
+# Tests on a broker mostly wait; each process of them has a broker of its own.
+JOBS ?= 3
 
 # Settings of pip's index are the user's business and stay; these would send packages past the environment.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH
@@ -40,7 +42,7 @@ format: $(STAMP) ## rewrite the files as the style wants them
 	$(BIN)/ruff format .
 
 test: lint ## lint and all tests; with CI=true a missing Kafka is a failure, not a skip
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile
 
 demo: $(STAMP) ## a fleet of simulated models with drift on a schedule, no Kafka needed
 	$(BIN)/tiltmeter demo $(if $(DURATION),--duration $(DURATION))
