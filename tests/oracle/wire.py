@@ -45,7 +45,9 @@ def plain_oracle(joined: Joined) -> dict[Name, dict[str, Any]]:
 
 
 def counters_of(joiner: Joiner) -> Counter[tuple[str, ...]]:
-    return Counter({tuple(name.split("\x1f")): n for name, n in joiner.state.counters.items()})
+    """Without the counts of unusable optional fields, which the oracle does not read."""
+    named = {tuple(name.split("\x1f")): n for name, n in joiner.state.counters.items()}
+    return Counter({name: n for name, n in named.items() if name[0] != "imperfect"})
 
 
 def waiting_of(joiner: Joiner) -> Counter[tuple[Any, ...]]:

@@ -17,6 +17,9 @@ from tiltmeter.core.reference import ReferenceProfile
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.events.columns import Int64
 
+#: Versions that one partition tells apart, and the name of all others.
+MOST_GROUPS, OTHER_NAMES = 1_000, "__other__"
+
 
 def merged(counts: dict[int, int], change: dict[int, int]) -> dict[int, int]:
     """Counts by group after a change."""
@@ -53,13 +56,20 @@ class Draft:
         return natural, np.maximum(natural, start.lift_ms)
 
     def group(self, model: str, version: str) -> int:
-        """The partition's number for this version; a new one is part of the decision."""
+        """The partition's number for this version; a new one is part of the decision. Beyond MOST_GROUPS all new
+        names are one: names come from the stream, and state must not grow with them."""
         names = (model, version)
+        if names not in self._group_index and len(self._groups) >= MOST_GROUPS:
+            names = (OTHER_NAMES, OTHER_NAMES)
         if names not in self._group_index:
             self._group_index[names] = len(self._groups)
             self._groups.append(names)
             self.decision.new_groups.append(names)
         return self._group_index[names]
+
+    def names(self, group: int) -> tuple[str, str]:
+        """(model, version) of a number."""
+        return self._groups[group]
 
     def reference(self, key: PaneKey) -> ReferenceProfile | None:
         """The reference of a pane: the one it was opened with, else the one in force at its start."""

@@ -25,9 +25,10 @@ def decide_predictions(draft: Draft, columns: PredictionColumns) -> Decision:
         return draft.finish(None)
     natural, seen = draft.watermarks(PREDICTIONS, columns.event_ms)
     buckets = seen // draft.policy.bucket_ms
-    group = np.array([draft.group(g.model, g.version) for g in columns.groups], dtype=np.int64)[columns.group]
-    fresh = _fresh(draft, columns, buckets)
-    _fill_panes(draft, columns, fresh, seen, seen != natural)
+    numbers = _group_numbers(draft, columns)
+    group = numbers[columns.group]
+    fresh = _fresh(draft, columns, buckets, group)
+    _fill_panes(draft, columns, numbers, fresh, seen, seen != natural)
 
     rows = np.zeros(len(columns), dtype=PREDICTION)
     rows["form"], rows["kind"], rows["ok"] = FORM, columns.kind, columns.ok
@@ -49,7 +50,15 @@ def decide_predictions(draft: Draft, columns: PredictionColumns) -> Decision:
     return draft.finish(int(natural[-1]))
 
 
-def _fresh(draft: Draft, columns: PredictionColumns, buckets: Int64) -> Mask:
+def _group_numbers(draft: Draft, columns: PredictionColumns) -> Int64:
+    """The partition's number of each group of the batch; new ones are numbered in order of the log."""
+    numbers = np.empty(len(columns.groups), dtype=np.int64)
+    for i in sorted(range(len(columns.groups)), key=lambda i: int(columns.groups[i].rows[0])):
+        numbers[i] = draft.group(columns.groups[i].model, columns.groups[i].version)
+    return numbers
+
+
+def _fresh(draft: Draft, columns: PredictionColumns, buckets: Int64, group: Int64) -> Mask:
     """Which rows are not a repetition. A repetition is an id whose row stands in the same time bucket or the
     one before, so ids are recognised for at least ``join.dedup`` and at most two buckets."""
     fresh = np.ones(len(columns), dtype=bool)
@@ -71,8 +80,7 @@ def _fresh(draft: Draft, columns: PredictionColumns, buckets: Int64) -> Mask:
         if known is not None and here - known[0] <= 1:
             fresh[i] = False
             same = bool(known[1] == columns.digest[i])
-            of = columns.groups[columns.group[i]]
-            draft.count_duplicates(of.model, of.version, same=int(same), different=int(not same))
+            draft.count_duplicates(*draft.names(int(group[i])), same=int(same), different=int(not same))
             if not same:
                 draft.conflicting.append(int(columns.offset[i]))
         else:
@@ -80,19 +88,22 @@ def _fresh(draft: Draft, columns: PredictionColumns, buckets: Int64) -> Mask:
     return fresh
 
 
-def _fill_panes(draft: Draft, columns: PredictionColumns, fresh: Mask, seen: Int64, lifted: Mask) -> None:
-    for group in columns.groups:
-        policy = draft.policy.model(group.model)
+def _fill_panes(
+    draft: Draft, columns: PredictionColumns, numbers: Int64, fresh: Mask, seen: Int64, lifted: Mask
+) -> None:
+    for group, number in zip(columns.groups, numbers.tolist(), strict=True):
+        model, version = draft.names(number)
+        policy = draft.policy.model(model)
         width = policy.pane_ms
         start = columns.at_ms[group.rows] // width * width
         is_fresh = fresh[group.rows]
         late = is_fresh & (seen[group.rows] >= start + width + draft.policy.delay_ms)
         n_late = int(np.count_nonzero(late))
         if n_late:
-            draft.count(counter("late", PREDICTIONS, group.model, group.version), n_late)
+            draft.count(counter("late", PREDICTIONS, model, version), n_late)
         taken = np.flatnonzero(is_fresh & ~late)
         for (start_ms,), members in rows_by(start[taken]):
-            key = PaneKey(start_ms, width, group.model, group.version, "")
+            key = PaneKey(start_ms, width, model, version, "")
             reference = draft.reference(key)
             pane = fill_pane(key, columns, group, taken[members], reference, learning=policy.from_first > 0)
             pane.lifted = bool(lifted[group.rows[taken[members]]].any())

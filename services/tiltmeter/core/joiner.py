@@ -88,10 +88,12 @@ class Joiner:
         draft = Draft(self.state, self._store, self._policy, self._references, begin)
         if side == PREDICTIONS:
             predictions, rejected = decode_predictions(records)
-            decision = decide_predictions(draft, predictions)
+            decision, imperfect = decide_predictions(draft, predictions), predictions.imperfect
         else:
             feedback, rejected = decode_feedback(records)
-            decision = decide_feedback(draft, feedback)
+            decision, imperfect = decide_feedback(draft, feedback), feedback.imperfect
+        for name, count in imperfect.items():
+            draft.count(counter("imperfect", side, name), count)
         for item in rejected:
             draft.count(counter("rejected", side, str(item.reason)), 1)
         if draft.conflicting:

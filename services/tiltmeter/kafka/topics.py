@@ -108,9 +108,18 @@ def topic_specs(
         "segment.ms": str(HOUR_MS),
         "max.message.bytes": str(SNAPSHOT_BYTES),
     }
-    source = {**kept_for(source_retention_ms), "message.timestamp.type": "CreateTime"}
+    source = {
+        **kept_for(source_retention_ms),
+        "message.timestamp.type": "CreateTime",
+        # Kafka's timestamp is what event times are held against: a record from the future would make all others late.
+        "message.timestamp.after.max.ms": str(HOUR_MS),
+    }
     # The clock of retention is the append: a backfill of last year's events is not old to the join.
-    joinlog = {**kept_for(join_retention_ms), "message.timestamp.type": "LogAppendTime"}
+    joinlog = {
+        **kept_for(join_retention_ms),
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": str(SNAPSHOT_BYTES),  # a claim holds all open panes
+    }
     # A rejected event keeps its bytes and gains headers, so it may be larger than what a source topic takes.
     rejected = {**kept_for(history_retention_ms), "max.message.bytes": str(2 * MIB)}
     wanted: list[tuple[str, int, Mapping[str, str]]] = [

@@ -25,6 +25,8 @@ def join_samples(partition: int, state: JoinState, topics: Mapping[str, str]) ->
         kind, *labels = name.split("\x1f")
         if kind == "rejected":
             yield Sample("rejected_events", (topics[labels[0]], labels[1], p), count)
+        elif kind == "imperfect":
+            yield Sample("imperfect_fields", (topics[labels[0]], labels[1], p), count)
         elif kind == "late":
             yield Sample("late_events", (*labels[1:], p), count)
         elif kind in _COUNTERS:

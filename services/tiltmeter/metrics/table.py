@@ -81,6 +81,9 @@ _ALL = [
         ("model", "version", "content", "partition"),
     ),
     Metric("orphaned_feedback", "counter", "Feedback whose prediction never came.", ("partition",)),
+    Metric(
+        "imperfect_fields", "counter", "Optional fields that were unusable.", ("topic", "field", "partition")
+    ),
     Metric("rejected_events", "counter", "Events that could not be used.", ("topic", "reason", "partition")),
     Metric(
         "wrong_partition", "counter", "Sampled events whose key belongs elsewhere.", ("topic", "partition")

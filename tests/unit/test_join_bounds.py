@@ -1,0 +1,55 @@
+"""What the stream can make the join remember is bounded."""
+
+from __future__ import annotations
+
+import orjson
+
+from tiltmeter.core import join_draft
+from tiltmeter.core.join_decision import PREDICTIONS
+from tiltmeter.core.joiner import Joiner
+from tiltmeter.core.memory_store import MemoryStore
+from tiltmeter.core.policy import JoinPolicy
+from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.events.columns import LogRecord
+
+
+def _joined(models: list[str], cut: int) -> Joiner:
+    joiner = Joiner(0, MemoryStore(), JoinPolicy(), ReferenceBook())
+    log = [
+        LogRecord(
+            i, -1, None, orjson.dumps({"prediction_id": str(i), "model": m, "at": 1_000 + i, "prediction": 1})
+        )
+        for i, m in enumerate(models)
+    ]
+    for start in range(0, len(log), cut):
+        batch = log[start : start + cut]
+        decision, rejected = joiner.decide(PREDICTIONS, start, start + len(batch), batch)
+        assert not rejected
+        joiner.apply(decision, start)
+    return joiner
+
+
+def test_names_beyond_the_bound_are_counted_together_and_none_is_lost() -> None:
+    models = [f"m{i}" for i in range(join_draft.MOST_GROUPS + 500)]
+    joiner = _joined(models, 700)
+    assert len(joiner.state.groups) == join_draft.MOST_GROUPS + 1
+    panes = joiner.state.open.values()
+    assert sum(pane.events for pane in panes) == len(models)  # type: ignore[union-attr]
+    together = [pane for pane in panes if pane.key.model == join_draft.OTHER_NAMES]
+    assert [pane.events for pane in together] == [500]  # type: ignore[union-attr]
+
+
+def test_which_names_are_kept_does_not_depend_on_how_the_log_was_cut() -> None:
+    models = [f"m{i % 1300}" for i in range(2_600)]
+    whole, pieces = _joined(models, 2_600), _joined(models, 37)
+    assert whole.state.groups == pieces.state.groups
+    assert {str(i): p.to_wire() for i, p in whole.state.open.items()} == {
+        str(i): p.to_wire() for i, p in pieces.state.open.items()
+    }
+
+
+def test_unusable_optional_fields_are_counted() -> None:
+    joiner = Joiner(0, MemoryStore(), JoinPolicy(), ReferenceBook())
+    event = {"prediction_id": "a", "model": "m", "at": 1, "prediction": 1, "weight": "2"}
+    decision, _ = joiner.decide(PREDICTIONS, 0, 1, [LogRecord(0, -1, None, orjson.dumps(event))])
+    assert decision.counters == {"imperfect\x1fpredictions\x1fweight": 1}
