@@ -3,39 +3,58 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from tiltmeter import __version__
+from tiltmeter.core.join_state import NEVER, JoinState
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.performance import classification, regression
 from tiltmeter.core.version_watch import VersionWatch
 from tiltmeter.core.watcher import Watcher
 from tiltmeter.processor.join_stage import JoinStage
+from tiltmeter.processor.page.headline import headline
 from tiltmeter.processor.watch_stage import WatchStage
+
+#: Alerts listed, of all models together: the document stays small.
+ALERTS_LISTED = 200
 
 
 def status(join: JoinStage, watch: WatchStage) -> dict[str, Any]:
     """``models`` holds only models whose panes this worker owns; other workers know the rest."""
     return {
         "version": __version__,
-        "partitions": {
-            str(p): {
-                **owned.joiner.state.header_to_wire(),
-                "open_panes": len(owned.joiner.state.open),
-                "unconfirmed_panes": len(owned.joiner.state.outbox),
-            }
-            for p, owned in sorted(join.owned.items())
-        },
+        "partitions": {str(p): _partition(owned.joiner.state) for p, owned in sorted(join.owned.items())},
         "watching": sorted(watch.owned),
+        "catching_up": sorted(q for q, owned in watch.owned.items() if not owned.caught_up),
         "models": [
             version_status(watcher, version)
             for watcher in watch.watchers()
             for version in watcher.versions.values()
         ],
-        "alerts": [
-            alert for owned in watch.owned.values() for ring in owned.alerts.values() for alert in ring
-        ],
+        "alerts": _newest(
+            a for owned in watch.owned.values() for ring in owned.alerts.values() for a in ring
+        ),
     }
+
+
+def _partition(state: JoinState) -> dict[str, Any]:
+    waiting = {"p": 0, "f": 0}
+    for (family, _), by_group in state.waiting.items():
+        waiting[family] += sum(by_group.values())
+    marks = {name: side.watermark_ms for name, side in state.sides.items()}
+    return {
+        **state.header_to_wire(),
+        "open_panes": len(state.open),
+        "unconfirmed_panes": len(state.outbox),
+        "watermarks": {name: mark if mark > NEVER else None for name, mark in marks.items()},
+        "pending": {"predictions": waiting["p"], "feedback": waiting["f"]},
+    }
+
+
+def _newest(alerts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of all models, oldest first; /model.json has all that is kept of one."""
+    return sorted(alerts, key=lambda alert: alert["pane_end"])[-ALERTS_LISTED:]
 
 
 def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
@@ -51,7 +70,9 @@ def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
         "prediction_errors": total.errors,
         "unknown_features": total.unknown_features,
         "feedback": watch.feedback,
-        "features": {name: counts.to_wire() for name, counts in sorted(total.features.items())},
+        "features": {
+            name: {"cells": counts.cells.tolist()} for name, counts in sorted(total.features.items())
+        },
         "last_prediction_pane": watch.last_prediction_pane,
         "last_label_pane": watch.last_label_pane,
         "lifted_panes": watch.lifted_panes,
@@ -83,6 +104,7 @@ def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
         },
         "evidence": {name: evidence.ratio for name, evidence in watch.performance.evidence.items()},
         "firing": [alert.names for alert in watch.alerts() if alert.firing],
+        **headline(watch),
     }
 
 

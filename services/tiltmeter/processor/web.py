@@ -1,9 +1,9 @@
-"""/metrics, /healthz, /readyz and /status.json, served from the worker's own event loop."""
+"""/metrics, /healthz, /readyz, and the status page with its two documents, from the worker's own event loop."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Self
+from typing import Any, Self
 
 import orjson
 from aiohttp import web
@@ -17,6 +17,8 @@ from tiltmeter.metrics.join_samples import join_samples
 from tiltmeter.metrics.model_samples import model_samples
 from tiltmeter.metrics.sample import Sample
 from tiltmeter.processor.join_stage import JoinStage
+from tiltmeter.processor.page.detail import detail
+from tiltmeter.processor.page.document import document
 from tiltmeter.processor.status import status
 from tiltmeter.processor.watch_stage import WatchStage
 
@@ -39,6 +41,8 @@ class Web:
             "/healthz": self._healthy,
             "/readyz": self._ready,
             "/status.json": self._status,
+            "/model.json": self._model,
+            "/": self._page,
         }
         for path, answer in routes.items():
             app.router.add_get(path, _handler(answer))
@@ -70,10 +74,25 @@ class Web:
         return web.json_response({**answer, "catching_up": behind}, status=200 if ready else 503)
 
     def _status(self, _: web.Request) -> web.Response:
-        body = orjson.dumps(
-            status(self._join, self._watch), option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-        )
-        return web.Response(body=body, content_type="application/json")
+        return _json(status(self._join, self._watch))
+
+    def _model(self, request: web.Request) -> web.Response:
+        """``?model=&version=&segment=&window=``: one model's pictures; by default of the window that alarms."""
+        asked = request.query
+        name, version, segment = (asked.get(key, "") for key in ("model", "version", "segment"))
+        for owned in self._watch.owned.values():
+            watcher = owned.watchers.get(name) if owned.caught_up else None
+            watch = watcher.versions.get((version, segment)) if watcher else None
+            if watch is not None:
+                window = asked.get("window", watch.policy.detection_window)
+                if window not in watch.predictions:
+                    return _json({"error": "no such window", "windows": sorted(watch.predictions)}, 404)
+                return _json(detail(watch, window, owned.alerts.get(name, ())))
+        return _json({"error": "this worker does not watch that model, version and segment"}, 404)
+
+    def _page(self, _: web.Request) -> web.Response:
+        page = document()
+        return web.Response(body=page.html, headers=page.headers)
 
     def _worker(self) -> Iterator[Sample]:
         yield Sample("build_info", (__version__,), 1)
@@ -91,6 +110,11 @@ class Web:
     def _models(self) -> Iterator[Sample]:
         for watcher in self._watch.watchers():
             yield from model_samples(watcher)
+
+
+def _json(answer: dict[str, Any], code: int = 200) -> web.Response:
+    body = orjson.dumps(answer, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+    return web.Response(body=body, status=code, content_type="application/json")
 
 
 def _handler(

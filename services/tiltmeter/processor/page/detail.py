@@ -1,0 +1,45 @@
+"""/model.json: what the status page draws of one (model, version, segment)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tiltmeter.core.verdicts import ActiveAlert
+from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.processor.page.distribution import distributions
+from tiltmeter.processor.page.performance_points import performance_points
+
+
+def detail(watch: VersionWatch, window: str, alerts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """``window`` names a window of predictions; ``alerts`` are those of the model, oldest first."""
+    mine = [a for a in alerts if (a["version"], a["segment"]) == (watch.version, watch.segment)]
+    guarantees = {(a["kind"], a["subject"], a["severity"]): a["guarantee"] for a in mine}
+    return {
+        "model": watch.model,
+        "version": watch.version,
+        "segment": watch.segment,
+        "window": window,
+        "performance": performance_points(watch),
+        "distributions": list(distributions(watch.features, watch.predictions[window].total))
+        if watch.features is not None
+        else [],
+        "firing": [_firing(a, guarantees.get(a.names)) for a in watch.alerts() if a.firing],
+        "timeline": mine,
+    }
+
+
+def _firing(alert: ActiveAlert, guarantee: str | None) -> dict[str, Any]:
+    """``guarantee`` is None when this worker has not published the alert itself, but restored it."""
+    kind, subject, severity = alert.names
+    state = alert.state
+    return {
+        "kind": kind,
+        "subject": subject,
+        "severity": severity,
+        "since": state.first_ms,
+        "last": state.last_ms,
+        "summary": state.summary,
+        "evidence": state.evidence,
+        "guarantee": guarantee,
+    }
