@@ -29,7 +29,7 @@ def pod(base: dict[str, Resource]) -> Resource:
 
 @pytest.mark.parametrize("path", render(), ids=lambda path: path.name)
 def test_a_file_that_follows_from_others_is_up_to_date(path: Path) -> None:
-    assert path.read_text() == render()[path]
+    assert path.read_text() == render()[path], "PYTHONPATH=tests .venv/bin/python -m ops.k8s_files writes it"
 
 
 def test_the_base_has_all_its_parts(base: dict[str, Resource]) -> None:
