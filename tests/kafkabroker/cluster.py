@@ -126,7 +126,8 @@ class LocalCluster:
         self._spawner.submit(node.start).result()
 
     def _start_all(self) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # Kafka's tool reads an id that begins with a dash as an option.
+        cluster_id = "A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
         formats = [self._spawner.submit(node.format, cluster_id) for node in self.nodes.values()]
         for node, begun in zip(self.nodes.values(), formats, strict=True):
             if begun.result().wait(START_SECONDS) != 0:

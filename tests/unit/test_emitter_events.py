@@ -136,7 +136,7 @@ class Colour(enum.Enum):
         ("\ud800", None),
         (10**400, None),
     ],
-    ids=repr,
+    ids=lambda v: type(v).__name__,
 )
 def test_a_feature_becomes_a_json_scalar_or_null(line: Line, given: object, written: object) -> None:
     line.emitter.prediction({"x": given, "other": 1.0}, 0)

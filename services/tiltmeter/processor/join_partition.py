@@ -20,8 +20,9 @@ from tiltmeter.kafka.topics import TopicNames
 from tiltmeter.processor.partition_check import misplaced
 from tiltmeter.processor.stage import Record
 
-#: A join-log record is at most this large; a batch that decides more is cut in two.
-LOG_RECORD_BYTES = 512 * 1024
+#: A join-log record is at most this large; a batch that decides more is cut in two and decided again, so a full
+#: batch of labels (640 KB) must fit (docs/decisions/0003-log-record-size.md).
+LOG_RECORD_BYTES = 960 * 1024
 #: Watermarks go to every panes partition, so not more often than this: after panes were closed, and otherwise.
 CLOSING_SECONDS, WATERMARK_SECONDS = 0.1, 1.0
 #: How often an owner claims again what it owns.
