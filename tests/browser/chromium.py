@@ -54,7 +54,8 @@ def until(driver: webdriver.Chrome, what: Callable[[webdriver.Chrome], object], 
     WebDriverWait(driver, seconds, poll_frequency=0.1).until(what)
 
 
-def prefer(driver: webdriver.Chrome, scheme: str) -> None:
-    """What the visitor's system prefers: light or dark."""
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+def prefer(driver: webdriver.Chrome, scheme: str, media: str = "screen") -> None:
+    """What the visitor's system prefers: light or dark, and nothing that moves."""
+    wishes = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+    features = [{"name": name, "value": value} for name, value in wishes.items()]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})

@@ -170,6 +170,15 @@ def test_text_stands_out_from_its_ground(page: Page, scheme: str) -> None:
             assert contrast(page.colour(css, "color"), page.colour(ground)) >= 4.5, (css, ground)
 
 
+def test_on_paper_it_is_light_and_without_controls(page: Page) -> None:
+    from browser.chromium import prefer
+
+    prefer(page.driver, "dark", media="print")
+    page.await_model("credit-risk").await_(lambda: min(page.colour("html")) == 255)
+    for css in ("nav", "#theme", "#windows"):
+        assert not page.js("return document.querySelector(arguments[0]).checkVisibility()", css)
+
+
 def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
     def luminance(rgb: tuple[int, ...]) -> float:
         linear = [c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]

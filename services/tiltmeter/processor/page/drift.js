@@ -66,7 +66,7 @@ function legend(m) {
   return [
     h('span', {}, key(s('rect', { class: 'reference-area', width: 26, height: 12 })), 'reference'),
     h('span', {}, key(s('rect', { class: 'current-area', y: 4, width: 26, height: 8 }), s('path', { class: 'current-line', d: 'M0 4H26' })), 'this window'),
-    h('span', {}, key(s('rect', { y: 3, width: 26, height: 6, fill: 'currentColor', opacity: 0.4 }), s('rect', { class: 'dot', x: 11, y: 3, width: 4, height: 6 })), 'KS distance, with what is proved'),
+    h('span', {}, key(s('rect', { y: 3, width: 26, height: 6, fill: 'currentColor', opacity: 0.4 }), s('rect', { class: 'dot', x: 11, y: 3, width: 4, height: 6 })), 'KS distance: the estimate, and what is proved'),
     h('span', {}, key(s('path', { class: 'tolerance', d: 'M7 0V12M19 0V12' })), `tolerated: ${info} and ${warning}`),
   ];
 }

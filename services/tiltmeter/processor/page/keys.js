@@ -41,7 +41,7 @@ function startKeys(changed) {
   byId('all-features').addEventListener('click', () => { view.all = !view.all; changed(); });
   byId('theme').addEventListener('click', switchTheme);
   byId('help').addEventListener('click', () => byId('keys').showModal());
-  for (const severity of SEVERITIES) byId(`sign-${severity}`).append(sign(severity, false));
+  for (const severity of Object.keys(SHAPES)) byId(`sign-${severity}`).append(sign(severity, false));
 }
 
 function switchTheme() {

@@ -11,10 +11,12 @@ function performanceChart(p, width) {
   const inner = width - PLOT.left - PLOT.right;
   const x = (ms) => round(PLOT.left + (inner * (ms - first)) / (end - first));
   const levels = expectedLevels(p);
-  const highest = Math.max(...p.points.map((point) => point[4]), ...levels.map((level) => level.value)) * 1.06 || 1;
-  const y = (value) => round(PLOT.top + (PLOT.height - PLOT.top - PLOT.bottom) * (1 - value / highest));
+  // The band of a pane with a handful of labels must not flatten all others: the widest are cut off.
+  const highs = p.points.map((point) => point[4]).sort((a, b) => a - b);
+  const highest = Math.max(highs[Math.floor(0.95 * (highs.length - 1))], ...p.points.map((point) => point[2]), ...levels.map((level) => level.value)) * 1.06 || 1;
+  const y = (value) => round(PLOT.top + (PLOT.height - PLOT.top - PLOT.bottom) * (1 - Math.min(value / highest, 1)));
   const say = p.ratio ? percent : number;
-  const drawn = s('svg', { width, height: PLOT.height, role: 'img', 'aria-label': spokenPerformance(p, say) },
+  const drawn = s('svg', { viewBox: `0 0 ${width} ${PLOT.height}`, role: 'img', 'aria-label': spokenPerformance(p, say) },
     ticks(0, highest).map((value) => [
       s('path', { class: 'grid', d: `M${PLOT.left} ${y(value)}H${width - PLOT.right}` }),
       s('text', { x: PLOT.left - 8, y: y(value) + 4, 'text-anchor': 'end' }, say(value)),

@@ -15,7 +15,7 @@ function timelineChart(transitions, firing, now, width) {
   const inner = width - names - LANES.right;
   const x = (ms) => round(names + (inner * (ms - start)) / (end - start));
   const height = lanes.length * LANES.height + LANES.bottom;
-  return s('svg', { width, height, role: 'img', 'aria-label': `${plural(episodes.length, 'alert', 'alerts')} on ${plural(lanes.length, 'subject', 'subjects')}; listed below` },
+  return s('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${plural(episodes.length, 'alert', 'alerts')} on ${plural(lanes.length, 'subject', 'subjects')}; listed below` },
     timeTicks(start, end, inner).map((ms) => [
       s('path', { class: 'grid', d: `M${x(ms)} 0V${height - LANES.bottom}` }),
       s('text', { x: x(ms), y: height - 4, 'text-anchor': 'middle' }, time(ms)),
