@@ -61,7 +61,7 @@ def coarsened(fine: list[Bar], log: bool = False, bars: int = BARS) -> list[Bar]
     coarse: list[Bar] = []
     wide_enough = True
     for bar in fine:
-        coarse = [*coarse, bar] if wide_enough else [*coarse[:-1], _joined(coarse[-1], bar)]
+        coarse.append(bar if wide_enough else _joined(coarse.pop(), bar))
         wide_enough = _width(coarse[-1], log) >= target * (1 - 1e-9)
     if len(coarse) > 1 and _width(coarse[-1], log) < target / 2:
         coarse[-2:] = [_joined(*coarse[-2:])]
