@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -44,6 +45,8 @@ def demo(duration: float | None, rate: float) -> None:
     names = TopicNames()
     topics = {spec.name: spec.partitions for spec in topic_specs(names, source_partitions=2)}
     judge = Judge()
+    # A demo that is asked to end takes its processor with it.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with (
             mendable(),

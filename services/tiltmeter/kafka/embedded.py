@@ -30,9 +30,10 @@ class EmbeddedBroker:
     def __init__(self, topics: Mapping[str, int], brokers: int = 1) -> None:
         self._library = _load_library()
         message = ctypes.create_string_buffer(512)
-        self._client = self._library.rd_kafka_new(
-            _RD_KAFKA_PRODUCER, self._library.rd_kafka_conf_new(), message, len(message)
-        )
+        configuration = self._library.rd_kafka_conf_new()
+        # The client exists to carry the cluster; that it has no servers to connect to is no news for a terminal.
+        self._library.rd_kafka_conf_set(configuration, b"log_level", b"3", message, len(message))
+        self._client = self._library.rd_kafka_new(_RD_KAFKA_PRODUCER, configuration, message, len(message))
         if not self._client:
             raise EmbeddedBrokerError("start the embedded broker", message.value.decode())
         self._cluster = self._library.rd_kafka_mock_cluster_new(self._client, brokers)
@@ -77,6 +78,7 @@ def _load_library() -> ctypes.CDLL:
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     signatures: dict[str, tuple[type | None, list[type]]] = {
         "rd_kafka_conf_new": (pointer, []),
+        "rd_kafka_conf_set": (number, [pointer, text, text, text, ctypes.c_size_t]),
         "rd_kafka_new": (pointer, [number, pointer, text, ctypes.c_size_t]),
         "rd_kafka_destroy": (None, [pointer]),
         "rd_kafka_mock_cluster_new": (pointer, [pointer, number]),

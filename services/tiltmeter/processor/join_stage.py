@@ -76,9 +76,9 @@ class JoinStage:
             store.close()
 
     async def stop(self) -> None:
-        """After the last ``close``."""
+        """After the last ``close``. What a broker that is gone does not take is sent again by the next owner."""
         if self._producer is not None:
-            await self._producer.close()
+            await self._producer.close(timeout_seconds=5)
 
     def _side(self, topic: str) -> str:
         return PREDICTIONS if topic == self._names.predictions else FEEDBACK

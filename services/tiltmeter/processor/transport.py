@@ -102,6 +102,13 @@ class Consumer(driver.Consumer):
         """Nothing: a message's single offset says nothing about its batch."""
         return False
 
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Faust lets a commit that finds another one under way do nothing but wait; what has been processed since
+        that one began would stay unreported when the worker stops."""
+        another = self._commit_fut is not None
+        committed = await super().commit(topics, start_new_transaction)
+        return await super().commit(topics, start_new_transaction) if another else committed
+
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Tell the group how far processing is, for lag monitors and for a start without any state.
 

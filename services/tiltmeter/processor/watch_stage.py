@@ -74,9 +74,9 @@ class WatchStage:
             await owned.snapshot()
 
     async def stop(self) -> None:
-        """After the last ``close``."""
+        """After the last ``close``. What a broker that is gone does not take is sent again by the next owner."""
         if self._producer is not None:
-            await self._producer.close()
+            await self._producer.close(timeout_seconds=5)
 
     def watchers(self) -> Iterator[Watcher]:
         """The models whose numbers are complete: those of partitions that have caught up."""
