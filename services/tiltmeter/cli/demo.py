@@ -46,7 +46,7 @@ def demo(duration: float | None, rate: float) -> None:
     topics = {spec.name: spec.partitions for spec in topic_specs(names, source_partitions=2)}
     judge = Judge()
     # A demo that is asked to end takes its processor with it.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _stop)
     try:
         with (
             mendable(),
@@ -66,6 +66,10 @@ def demo(duration: float | None, rate: float) -> None:
     if problems:
         raise Failure("; ".join(problems))
     click.echo("both faults were detected, and nothing fired without a cause")
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _play(

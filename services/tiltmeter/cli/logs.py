@@ -8,8 +8,16 @@ from datetime import UTC, datetime
 
 import orjson
 
-#: Libraries that tell more than an operator wants to know.
-_NOISY = ("aiokafka", "faust", "mode", "aiohttp.access")
+#: Libraries that tell more than an operator wants to know, and ours where Faust logs under our names.
+_NOISY = (
+    "aiokafka",
+    "faust",
+    "mode",
+    "aiohttp.access",
+    "tiltmeter.processor.engine.app",
+    "tiltmeter.processor.transport",
+    "tiltmeter.processor.transport_thread",
+)
 
 
 class JsonLines(logging.Formatter):
