@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,7 +40,7 @@ def demo() -> Iterator[str]:
                     return
             raise SystemExit("the demo ended before its processor was ready")
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # as Ctrl-C: it stops its processor, too
             process.stdout.read()
 
 
