@@ -31,11 +31,16 @@ def run(settings: Settings, host: str | None, port: int | None, verbose: bool) -
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update={"processor": settings.processor.model_copy(update=given)})
     try:
-        code = asyncio.run(serve(settings, lambda url: click.echo(f"serving {url}/metrics", err=True)))
+        asyncio.run(_serve_and_leave(settings))
     except PartitionCountError as error:
         raise BadConfiguration(str(error)) from error
     except OSError as error:
         raise Failure(
             f"cannot serve on port {settings.processor.port}: {error}. Choose another --port."
         ) from error
-    leave(code)
+
+
+async def _serve_and_leave(settings: Settings) -> None:
+    """Does not return: closing the event loop would wait for threads of Faust that may never end, for instance where
+    the broker is gone. Everything of ours is closed by then."""
+    leave(await serve(settings, lambda url: click.echo(f"serving {url}/metrics", err=True)))
