@@ -41,7 +41,7 @@ def examples(kind: str, *events: str) -> list[Any]:
 
 def schema_examples() -> list[Any]:
     examples_and_stems = [
-        (it, it.values[0].stem) for it in examples("invalid", "prediction", "feedback", "alert")
+        (it, it.values[0].stem) for it in examples("invalid", "prediction", "feedback", "alert", "pane")
     ]
     return [
         it for it, stem in examples_and_stems if stem not in BEYOND_SCHEMA and not stem.startswith(NOT_JSON)
@@ -74,7 +74,7 @@ def test_every_schema_is_a_valid_schema_and_its_own_examples_validate(model: Any
     assert [name for name, field in schema["properties"].items() if "description" not in field] == []
 
 
-@pytest.mark.parametrize("path", examples("valid", "prediction", "feedback", "alert"))
+@pytest.mark.parametrize("path", examples("valid", "prediction", "feedback", "alert", "pane"))
 def test_a_valid_example_validates(path: Path) -> None:
     validator(path.parent.name).validate(json.loads(path.read_bytes()))
 
