@@ -17,12 +17,14 @@ READY_SECONDS = 60.0
 _CONFIGURATION = """\
 [kafka]
 bootstrap_servers = "{bootstrap}"
+topic_prefix = "{prefix}"
 
 [watermark]
 delay = "1s"
 idle_after = "3s"
 
 [processor]
+group = "{prefix}"
 port = 0
 session_timeout = "10s"
 
@@ -39,9 +41,9 @@ class WorkerFailedError(RuntimeError):
 class Worker:
     """Started by the constructor; ``url`` is where it serves."""
 
-    def __init__(self, folder: Path, bootstrap: str) -> None:
+    def __init__(self, folder: Path, bootstrap: str, prefix: str = "tiltmeter") -> None:
         configuration = folder / "tiltmeter.toml"
-        configuration.write_text(_CONFIGURATION.format(bootstrap=bootstrap))
+        configuration.write_text(_CONFIGURATION.format(bootstrap=bootstrap, prefix=prefix))
         self._log = folder / "processor.log"
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tiltmeter", "--config", str(configuration), "run"],
@@ -75,8 +77,8 @@ class Worker:
 
     def _keep_log(self) -> None:
         assert self._process.stderr is not None
-        with self._log.open("w") as log:
-            for line in self._process.stderr:
+        with self._process.stderr as lines, self._log.open("w") as log:
+            for line in lines:
                 if line.startswith("serving "):
                     self.url = line.split()[1].removesuffix("/metrics")
                 log.write(line)

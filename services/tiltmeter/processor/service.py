@@ -7,6 +7,7 @@ import contextlib
 import logging
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tiltmeter.core.memory_store import MemoryStore
@@ -17,6 +18,7 @@ from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.reference_topic import ReferenceTopic
 from tiltmeter.kafka.topics import TopicNames
 from tiltmeter.processor.engine.options import EngineOptions
+from tiltmeter.processor.engine.owner import Engine
 from tiltmeter.processor.engine.worker import process
 from tiltmeter.processor.join_stage import JoinStage
 from tiltmeter.processor.rocksdb_store import RocksStore
@@ -67,13 +69,17 @@ async def serve(settings: Settings, ready: Callable[[str], None] | None = None) 
                 ready(web.url)
             refreshing = asyncio.create_task(_keep_fresh(references, reference_topic))
             try:
-                return await process(options, [join, watch])
+                return await process(options, [join, watch], partial(_tell_readiness, web))
             finally:
                 refreshing.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await refreshing
                 await join.stop()
                 await watch.stop()
+
+
+def _tell_readiness(web: Web, engine: Engine) -> None:
+    web.settled = lambda: engine.settled
 
 
 def _counts(connection: KafkaConnection, names: TopicNames) -> tuple[int, int]:

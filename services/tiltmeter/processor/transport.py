@@ -132,6 +132,8 @@ class Consumer(driver.Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         await self._owner.on_topics(self)
+        if not assigned:  # then Faust sets no positions, and nobody would tell the engine
+            await self._owner.on_assigned(self, (), generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:

@@ -30,6 +30,8 @@ class Web:
         self._join = join
         self._watch = watch
         self._host, self._port = host, port
+        #: Whether the group's assignment has been taken up; the engine says so once it runs.
+        self.settled: Callable[[], bool] = lambda: bool(self._join.owned or self._watch.owned)
         self._registry = CollectorRegistry()
         self._registry.register(SnapshotCollector([self._worker, self._partitions, self._models]))
         self.url = ""
@@ -67,9 +69,9 @@ class Web:
         return web.json_response({"status": "ok"})
 
     def _ready(self, _: web.Request) -> web.Response:
-        """Ready when it owns something and the panes it owns are read to where the log stood at the start."""
+        """Ready when what it owns, which may be nothing, is restored and read to where the log stood at the start."""
         behind = sorted(q for q, owned in self._watch.owned.items() if not owned.caught_up)
-        ready = bool(self._join.owned or self._watch.owned) and not behind
+        ready = self.settled() and not behind
         answer = {"ready": ready, "join": sorted(self._join.owned), "watch": sorted(self._watch.owned)}
         return web.json_response({**answer, "catching_up": behind}, status=200 if ready else 503)
 

@@ -45,6 +45,11 @@ class Engine:
         """The source partitions this worker owns, restored or still being restored."""
         return self._tasks.keys()
 
+    @property
+    def settled(self) -> bool:
+        """Whether this worker belongs to the group and all it owns, which may be nothing, is restored."""
+        return self._generation is not None and all(task.restored for task in self._tasks.values())
+
     def totals(self) -> Mapping[str, int]:
         """`refetches`: batches Faust lost between fetch and agent; `deleted_records`: lost to retention
         unread.

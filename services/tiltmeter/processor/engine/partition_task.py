@@ -62,6 +62,11 @@ class PartitionTask:
         self._task = asyncio.create_task(self._run(), name=f"{type(stage).__name__}[{partition}]")
 
     @property
+    def restored(self) -> bool:
+        """The stage is open and its sources are at the positions its state says."""
+        return self._step is not _Step.OPENING
+
+    @property
     def at_rest(self) -> bool:
         """Restored, and nothing waits to be processed."""
         return self._step is _Step.WAITING and self._queue.empty() and not self._backlog

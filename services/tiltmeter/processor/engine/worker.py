@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tiltmeter.processor.engine.app import EngineApp, build_app
 from tiltmeter.processor.engine.intake import Intake
@@ -38,9 +38,13 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
-async def process(options: EngineOptions, stages: Sequence[Stage]) -> int:
-    """`run` inside an event loop that the caller shares with other services."""
+async def process(
+    options: EngineOptions, stages: Sequence[Stage], started: Callable[[Engine], None] | None = None
+) -> int:
+    """`run` inside an event loop that the caller shares with other services; `started` is told the engine."""
     engine = Engine(stages, options.revoke_grace, options.batch_records)
+    if started is not None:
+        started(engine)
     app = build_app(options, engine)
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
