@@ -15,6 +15,7 @@ def test_a_plain_connection_says_where_and_who() -> None:
         "bootstrap.servers": "one:9092,two:9092",
         "security.protocol": "plaintext",
         "client.id": "tiltmeter",
+        "log_level": 2,
     }
 
 

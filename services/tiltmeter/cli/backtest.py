@@ -55,6 +55,7 @@ def backtest(
     Reads the topics without joining a group and without committing. Writes one JSON object a line: panes,
     alerts and rejected events as they come to be known, then a summary.
     """
+    from_ms, to_ms = _time(start), _time(end)
     book = ReferenceBook(ReferenceProfile.from_json(path.read_bytes()) for path in references)
     if predictions is not None:
         logs = file_logs(predictions, feedback)
@@ -64,7 +65,7 @@ def backtest(
         names = TopicNames(settings.kafka.topic_prefix)
         for profile in ReferenceTopic(settings.connection(), names.references).fresh():
             book.add(profile)
-        logs = topic_logs(settings.connection(), names, _time(start), _time(end))
+        logs = topic_logs(settings.connection(), names, from_ms, to_ms)
     replay = Replay(logs, settings.join_policy(), book)
     counts = {"pane": 0, "alert": 0, "rejected": 0}
     with _progress(logs) as (bar, task):

@@ -62,8 +62,7 @@ def emit(
     click.echo(f"{report.predictions:,} predictions and {report.feedback:,} feedback events sent", err=True)
     if report.delivered < report.sent:
         lost = report.sent - report.delivered
-        raise Failure(
-            f"{lost:,} events were not acknowledged: {report.last_error}. Check kafka.bootstrap_servers."
-        )
+        why = report.last_error or "nobody answered"
+        raise Failure(f"{lost:,} events were not acknowledged: {why}. Check kafka.bootstrap_servers.")
     if report.rejected_count:
         raise Failure(f"{report.rejected_count:,} lines are not events")

@@ -78,6 +78,9 @@ class KafkaConnection:
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol.lower(),
             "client.id": "tiltmeter",
+            # librdkafka writes each failed attempt to connect to the terminal, twenty a second; callers get it once,
+            # as an exception that says what to do.
+            "log_level": 2,
             **{key: value for key, value in named.items() if value is not None},
             **self.extra,
         }
