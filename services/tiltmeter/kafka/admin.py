@@ -22,6 +22,7 @@ from confluent_kafka.cimpl import NewTopic
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.errors import BrokerUnreachableError, TopicMissingError, translate
 from tiltmeter.kafka.reader import PartitionReader, TopicPartition
+from tiltmeter.kafka.retry import PAUSE_SECONDS
 from tiltmeter.kafka.topics import TopicSpec
 
 T = TypeVar("T")
@@ -118,6 +119,17 @@ class TopicAdmin:
         return {name: {p.id: len(p.replicas) for p in known[name].partitions.values()} for name in names}
 
     def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Of topics that some node knows already; another node may hear of a new one a moment later."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return self._configs_now(names)
+            except TopicMissingError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(PAUSE_SECONDS)
+
+    def _configs_now(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
         asked = self._call(
             lambda: self._admin.describe_configs(resources, request_timeout=self._timeout),
