@@ -19,6 +19,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tiltmeter.core.expectations import Expectation
 from tiltmeter.core.policy import DAY, HOUR, MINUTE, SECOND, JoinPolicy, ModelPolicy, Tolerances
 from tiltmeter.kafka.connection import KafkaConnection
 
@@ -104,6 +105,29 @@ class ToleranceSettings(Section):
     clear_panes: int = Field(5, ge=1)
 
 
+class ExpectationSettings(Section):
+    """Of one feature; what breaks it is counted, whatever the reference says."""
+
+    min: float | None = Field(None, allow_inf_nan=False, description="The smallest value that is expected.")
+    max: float | None = Field(None, allow_inf_nan=False, description="The largest value that is expected.")
+    required: bool = Field(False, description="Every event has a value: not null, absent or non-finite.")
+    allowed: tuple[bool | float | str, ...] = Field(
+        (), description="All values there may be.", max_length=1000
+    )
+
+    @model_validator(mode="after")
+    def _something_is_expected(self) -> ExpectationSettings:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
+        if self == ExpectationSettings.model_construct():
+            raise ValueError("expects nothing: set min, max, required or allowed")
+        return self
+
+    def expectation(self) -> Expectation:
+        allowed = tuple(str(v).lower() if isinstance(v, bool) else v for v in self.allowed)
+        return Expectation(self.min, self.max, self.required, allowed)
+
+
 class ModelSettings(Section):
     pane: Duration = _default("10s", "Width of a pane; slow streams need hours.")
     task: Literal["auto", "classification", "regression"] = "auto"
@@ -117,7 +141,13 @@ class ModelSettings(Section):
         description="Learn a reference from so many first predictions of a version without one; 0: never.",
     )
     loss_scale: float = Field(1.0, gt=0, description="Regression without a reference: unit of errors.")
+    silent_windows: int = Field(
+        3,
+        ge=1,
+        description="A version without an event for so many of its longest windows is no longer shown.",
+    )
     tolerances: ToleranceSettings = ToleranceSettings()
+    expectations: dict[str, ExpectationSettings] = Field(default={}, description="By feature.")
 
     @model_validator(mode="after")
     def _windows_make_sense(self) -> ModelSettings:
@@ -139,6 +169,8 @@ class ModelSettings(Section):
             tolerances=Tolerances(**self.tolerances.model_dump()),
             from_first=self.from_first,
             loss_scale=self.loss_scale,
+            silent_windows=self.silent_windows,
+            expectations={name: item.expectation() for name, item in self.expectations.items()},
         )
 
 

@@ -41,6 +41,11 @@ def prediction_pane(rng: random.Random) -> PredictionPane:
     pane.scores = np.array([rng.randint(0, 9) for _ in range(10)], dtype=np.int64)
     pane.latencies = np.array([rng.randint(0, 9) for _ in range(14)], dtype=np.int64)
     pane.latency_us = rng.randint(0, 10**9)
+    pane.expectations = {
+        name: np.array([rng.randint(0, 9) for _ in range(5)], dtype=np.int64)
+        for name in "xy"
+        if rng.random() < 0.5
+    }
     return pane
 
 
@@ -103,6 +108,7 @@ def test_what_is_taken_out_again_leaves_no_trace(seed: int) -> None:
     assert wire(sum_of_both) == wire(kept)
     stays, leaves = prediction_pane(rng), prediction_pane(rng)
     leaves.features = {name: counts for name, counts in leaves.features.items() if name in stays.features}
+    leaves.expectations = {name: n for name, n in leaves.expectations.items() if name in stays.expectations}
     both = summed([stays, leaves], PredictionPane(KEY, "ref"))
     both.add(leaves, -1)
     assert wire(both) == wire(stays)

@@ -105,7 +105,9 @@ def _fill_panes(
         for (start_ms,), members in rows_by(start[taken]):
             key = PaneKey(start_ms, width, model, version, "")
             reference = draft.reference(key)
-            pane = fill_pane(key, columns, group, taken[members], reference, learning=policy.from_first > 0)
+            pane = fill_pane(
+                key, columns, group, taken[members], reference, policy.from_first > 0, policy.expectations
+            )
             pane.lifted = bool(lifted[group.rows[taken[members]]].any())
             draft.decision.panes.append(pane)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from tiltmeter.core.expectations import Expectation
+
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 
@@ -35,6 +37,8 @@ class ModelPolicy:
     tolerances: Tolerances = field(default_factory=Tolerances)
     from_first: int = 0  # learn a reference from so many first predictions, if there is none; 0: never
     loss_scale: float = 1.0  # regression without a reference: unit in which errors are quantised
+    silent_windows: int = 3  # longest windows without an event after which a version is no longer shown
+    expectations: Mapping[str, Expectation] = field(default_factory=dict)  # by feature
 
     @property
     def panes_per_day(self) -> float:

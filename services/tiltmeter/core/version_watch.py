@@ -119,9 +119,9 @@ class VersionWatch:
         self.features = FeatureWatch(reference, self._policy) if reference is not None else None
         if self.total.reference_id != reference_id:
             self.predictions = self._prediction_windows(reference_id)
-            kept = (self.total.events, self.total.weight, self.total.errors)
-            self.total = PredictionPane(self.total.key, reference_id)
-            self.total.events, self.total.weight, self.total.errors = kept
+            before, self.total = self.total, PredictionPane(self.total.key, reference_id)
+            self.total.events, self.total.weight = before.events, before.weight
+            self.total.errors, self.total.expectations = before.errors, before.expectations
 
     def _prediction_windows(self, reference_id: str) -> dict[str, Predictions]:
         key = PaneKey(0, self._width_ms, self.model, self.version, self.segment)

@@ -78,6 +78,11 @@ class PredictionPane(WireModel):
     scores: list[Count]
     latencies: list[Count]
     latency_us: Count
+    expectations: dict[str, list[Count]] | None = Field(
+        None,
+        description="Per feature of which something is expected: cells that are missing, of a wrong type, below, "
+        "above, not allowed.",
+    )
     lifted: bool = Field(description="Closed or filled under a lifted watermark: a replay may differ here.")
 
 

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
+from tiltmeter.core.expectations import VIOLATIONS
 from tiltmeter.core.panes.feature_counts import STATES
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import LATENCY_LIMITS_SECONDS, SCORE_BINS, PredictionPane
@@ -33,6 +34,9 @@ def _version(watch: VersionWatch) -> Iterator[Sample]:
     for name, counts in total.features.items():
         for state, count in zip(STATES, counts.cells.tolist(), strict=True):
             yield Sample("feature_values", (*of, name, state), count)
+    for name, broken in total.expectations.items():
+        for violation, count in zip(VIOLATIONS, broken.tolist(), strict=True):
+            yield Sample("expectation_violations", (*of, name, violation), count)
     yield from _histograms(of, total)
     unreferenced = "learning" if watch.learner is not None or watch.learned is not None else "none"
     state = "ready" if watch.features is not None else unreferenced

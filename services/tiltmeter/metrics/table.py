@@ -31,6 +31,12 @@ _ALL = [
     Metric("prediction_errors", "counter", "Predictions that serving code reported as failed.", MODEL),
     Metric("feedback", "counter", "Feedback events by what became of them.", (*MODEL, "outcome")),
     Metric("feature_values", "counter", "Feature values by state.", (*MODEL, "feature", "state")),
+    Metric(
+        "expectation_violations",
+        "counter",
+        "Feature values that broke what the configuration expects of them.",
+        (*MODEL, "feature", "violation"),
+    ),
     Metric("prediction_score", "histogram", "Scores or confidences of predictions.", MODEL),
     Metric("serving_latency_seconds", "histogram", "Latency the serving code reported.", MODEL),
     Metric("window_samples", "gauge", "Labelled predictions in the window.", (*MODEL, "window")),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
+from tiltmeter.core.expectations import Expectation, count_violations
 from tiltmeter.core.histogram import bin_counts
 from tiltmeter.core.panes.feature_counts import (
     NONFINITE,
@@ -45,6 +48,7 @@ def fill_pane(
     members: Int64,
     reference: ReferenceProfile | None,
     learning: bool = False,
+    expected: Mapping[str, Expectation] = MappingProxyType({}),
 ) -> PredictionPane:
     """One pane from ``members``: positions within ``group.rows`` (not within the batch), ascending.
 
@@ -75,6 +79,7 @@ def fill_pane(
         )
         pane.latency_us = int(latency.sum())
 
+    pane.expectations = count_violations(expected, group.features, members)
     if reference is not None:
         for name, profile in reference.features.items():
             pane.features[name] = _count(profile, group.features.get(name), members)

@@ -25,8 +25,10 @@ def _zeros(n: int) -> Int64:
 @dataclass(slots=True)
 class PredictionPane:
     """All fields are integers and merge by ``+``; ``output`` holds the predictions themselves, counted like a
-    feature (bins for numbers, categories for classes). ``lifted``: closed or filled under a lifted watermark
-    (semantics 5), so a replay may place events differently."""
+    feature (bins for numbers, categories for classes). ``expectations`` counts, per feature of which a user
+    expects something, the cells that broke it (:data:`tiltmeter.core.expectations.VIOLATIONS`); it needs no
+    reference. ``lifted``: closed or filled under a lifted watermark (semantics 5), so a replay may place events
+    differently."""
 
     key: PaneKey
     reference_id: str = ""
@@ -39,6 +41,7 @@ class PredictionPane:
     scores: Int64 = field(default_factory=lambda: _zeros(SCORE_BINS))
     latencies: Int64 = field(default_factory=lambda: _zeros(len(LATENCY_LIMITS_SECONDS) + 1))
     latency_us: int = 0
+    expectations: dict[str, Int64] = field(default_factory=dict)
     lifted: bool = False
 
     def add(self, other: PredictionPane, sign: int = 1) -> None:
@@ -57,6 +60,9 @@ class PredictionPane:
         self.scores = self.scores + sign * other.scores
         self.latencies = self.latencies + sign * other.latencies
         self.latency_us += sign * other.latency_us
+        for name, broken in other.expectations.items():
+            known = self.expectations.get(name)
+            self.expectations[name] = sign * broken if known is None else known + sign * broken
         self.lifted = self.lifted or other.lifted
 
     def _keep_within_bounds(self) -> None:
@@ -68,7 +74,7 @@ class PredictionPane:
 
     def to_wire(self) -> dict[str, Any]:
         """JSON-able; features in name order, so equal panes give equal bytes."""
-        return {
+        wire: dict[str, Any] = {
             "kind": "prediction",
             "model": self.key.model,
             "version": self.key.version,
@@ -87,6 +93,11 @@ class PredictionPane:
             "latency_us": self.latency_us,
             "lifted": self.lifted,
         }
+        if self.expectations:
+            wire["expectations"] = {
+                name: self.expectations[name].tolist() for name in sorted(self.expectations)
+            }
+        return wire
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> PredictionPane:
@@ -103,5 +114,9 @@ class PredictionPane:
             scores=np.array(wire["scores"], dtype=np.int64),
             latencies=np.array(wire["latencies"], dtype=np.int64),
             latency_us=wire["latency_us"],
+            expectations={
+                name: np.array(broken, dtype=np.int64)
+                for name, broken in wire.get("expectations", {}).items()
+            },
             lifted=wire["lifted"],
         )
