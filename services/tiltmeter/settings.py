@@ -146,6 +146,7 @@ class ModelSettings(Section):
         ge=1,
         description="A version without an event for so many of its longest windows is no longer shown.",
     )
+    forget_after: Duration = _default("30d", "A version without predictions for so long is forgotten.")
     tolerances: ToleranceSettings = ToleranceSettings()
     expectations: dict[str, ExpectationSettings] = Field(default={}, description="By feature.")
 
@@ -158,6 +159,8 @@ class ModelSettings(Section):
         for name, panes in self.windows.items():
             if not 1 <= panes <= 100_000:
                 raise ValueError(f"windows.{name} is {panes}; a window has 1 to 100000 panes")
+        if self.forget_after < self.pane * self.silent_windows * max(self.windows.values()):
+            raise ValueError("forget_after is shorter than silent_windows of the longest window")
         return self
 
     def policy(self) -> ModelPolicy:
@@ -170,6 +173,7 @@ class ModelSettings(Section):
             from_first=self.from_first,
             loss_scale=self.loss_scale,
             silent_windows=self.silent_windows,
+            forget_ms=self.forget_after,
             expectations={name: item.expectation() for name, item in self.expectations.items()},
         )
 

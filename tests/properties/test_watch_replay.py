@@ -51,7 +51,7 @@ def by_name(items: list[dict[str, Any]]) -> list[bytes]:
 def test_the_scene_fires_and_resolves_alerts_of_every_kind() -> None:
     _, alerts, _ = uninterrupted(0)
     transitions = {(alert["kind"], alert["transition"]) for alert in alerts}
-    kinds = ("feature_drift", "prediction_drift", "performance", "adwin_gate")
+    kinds = ("feature_drift", "prediction_drift", "performance", "adwin_gate", "drift_and_performance")
     assert transitions == {(kind, way) for kind in kinds for way in ("firing", "resolved")}
 
 

@@ -16,7 +16,7 @@ from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference import CategoricalFeature, NumericFeature, ReferenceProfile
-from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word
+from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word, withdraw_all
 from tiltmeter.core.windows import Window
 
 #: Shares of a model's false-alarm budget (statistics 3.6).
@@ -98,14 +98,7 @@ class FeatureWatch:
     def withdraw(self, key: PaneKey) -> list[dict[str, Any]]:
         """Another reference is in force: what was compared with this one is no longer asked."""
         reason = f"withdrawn: reference {self.reference.reference_id} is no longer in force"
-        ended = [
-            state.withdraw(self._subject(name, watched, severity, tolerance), key, reason)
-            for name, watched in self._watched.items()
-            for severity, tolerance in self._tolerances()
-            for state in (watched.alerts[severity],)
-        ]
-        ended.append(self._several.withdraw(self._together_subject(), key, reason))
-        return [alert for alert in ended if alert is not None]
+        return withdraw_all(self.alerts(), key, reason)
 
     def _together_subject(self) -> Subject:
         return Subject(

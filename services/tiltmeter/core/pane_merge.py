@@ -110,6 +110,11 @@ class PaneMerge:
         merged, self.merged = self.merged, []
         return merged
 
+    def forget(self, version: str, segment: str) -> None:
+        """Of a version that is gone, what was remembered of its closed panes."""
+        for kind in _KINDS:
+            self.closed.pop((kind, version, segment), None)
+
     def _view(self, partition: int, epoch: int) -> SourceView | None:
         """The partition as its owner of this epoch sees it; None, and counted, if there is a later owner.
 

@@ -38,11 +38,16 @@ class ModelPolicy:
     from_first: int = 0  # learn a reference from so many first predictions, if there is none; 0: never
     loss_scale: float = 1.0  # regression without a reference: unit in which errors are quantised
     silent_windows: int = 3  # longest windows without an event after which a version is no longer shown
+    forget_ms: int = 30 * DAY  # without a prediction for so long a version is forgotten
     expectations: Mapping[str, Expectation] = field(default_factory=dict)  # by feature
 
     @property
     def panes_per_day(self) -> float:
         return DAY / self.pane_ms
+
+    @property
+    def silent_ms(self) -> int:
+        return self.silent_windows * max(self.windows.values()) * self.pane_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ alert with the same id.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -54,6 +55,7 @@ class AlertState:
     evidence: dict[str, float] = field(default_factory=dict)
     summary: str = ""
     fired: int = 0
+    subject: Subject | None = None  # what fired last
 
     def on_pane(self, subject: Subject, key: PaneKey, word: Word) -> dict[str, Any] | None:
         """The alert to publish after this pane, if the state changed."""
@@ -61,6 +63,7 @@ class AlertState:
         if word.alarm and not self.firing:
             self.firing, self.first_ms, self.healthy_panes = True, key.end_ms, 0
             self.fired += 1
+            self.subject = subject
             self.last_ms, self.evidence, self.summary = key.end_ms, evidence, word.summary
             return self._alert(subject, key, "firing")
         if not self.firing:
@@ -77,12 +80,12 @@ class AlertState:
         self.evidence = evidence
         return self._alert(subject, key, "resolved")
 
-    def withdraw(self, subject: Subject, key: PaneKey, reason: str) -> dict[str, Any] | None:
+    def withdraw(self, key: PaneKey, reason: str) -> dict[str, Any] | None:
         """End a firing alert whose question is no longer asked; the alert to publish, if it was firing."""
-        if not self.firing:
+        if not self.firing or self.subject is None:
             return None
         self.firing, self.healthy_panes, self.summary = False, 0, reason
-        return self._alert(subject, key, "resolved")
+        return self._alert(self.subject, key, "resolved")
 
     def _alert(self, subject: Subject, key: PaneKey, transition: str) -> dict[str, Any]:
         fingerprint = subject.fingerprint(key)
@@ -112,7 +115,14 @@ class AlertState:
 
     @classmethod
     def restore(cls, wire: dict[str, Any]) -> AlertState:
-        return cls(**wire)
+        subject = wire.get("subject")
+        return cls(**{**wire, "subject": Subject(**subject) if subject else None})
+
+
+def withdraw_all(alerts: Iterable[ActiveAlert], key: PaneKey, reason: str) -> list[dict[str, Any]]:
+    """The alerts to publish when none of these questions is asked any more."""
+    ended = (alert.state.withdraw(key, reason) for alert in alerts)
+    return [alert for alert in ended if alert is not None]
 
 
 class ActiveAlert(NamedTuple):

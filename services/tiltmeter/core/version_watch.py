@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tiltmeter.core.feature_watch import FeatureWatch
+from tiltmeter.core.conjunction import Conjunction
+from tiltmeter.core.feature_watch import TOGETHER, FeatureWatch
 from tiltmeter.core.history import History
 from tiltmeter.core.join_state import Pane
 from tiltmeter.core.learner import Learner
@@ -19,8 +20,18 @@ from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference import ReferenceProfile
 from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.verdicts import ActiveAlert
+from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word, withdraw_all
 from tiltmeter.core.windows import Window
+
+#: Kinds of alerts that are critical when they come together (semantics 27).
+DRIFT, PERFORMANCE = "feature_drift", "performance"
+_WORSE = Subject(
+    "drift_and_performance",
+    TOGETHER,
+    "critical",
+    "drift_and_performance",
+    "fires only while warnings of drift and of performance both fire, at the same event time; see their own alerts",
+)
 
 Predictions = Window[PredictionPane]
 Labels = Window[Outcomes]
@@ -51,6 +62,9 @@ class VersionWatch:
         self.last_label_pane: int | None = None
         self.lifted_panes = 0
         self.history = History()
+        self._worse = Conjunction(DRIFT, PERFORMANCE)
+        self._drift_and_performance = AlertState(clear_panes=1)
+        self._reported = dict.fromkeys((DRIFT, PERFORMANCE), False)
         self.min_samples = policy.tolerances.min_samples
 
     @property
@@ -62,13 +76,58 @@ class VersionWatch:
         if self.features is not None:
             yield from self.features.alerts()
         yield from self.performance.alerts()
+        state = self._drift_and_performance
+        yield ActiveAlert((_WORSE.kind, _WORSE.name, _WORSE.severity), state.firing, state)
 
     def on_pane(self, pane: Pane) -> list[dict[str, Any]]:
         """A closed, merged pane; panes of each kind come in order of time. Returns alerts to publish."""
         self.lifted_panes += pane.lifted
         if isinstance(pane, LabelPane):
-            return self._on_labels(pane)
-        return self._on_predictions(pane)
+            alerts = self._on_labels(pane)
+            self._report(PERFORMANCE, pane.key.end_ms)
+        else:
+            alerts = self._on_predictions(pane)
+            self._report(DRIFT, pane.key.end_ms)
+        return alerts
+
+    def _report(self, kind: str, at_ms: int) -> None:
+        holds = any(a.firing and a.names[2] != "info" for a in self.alerts() if a.names[0] == kind)
+        if holds != self._reported[kind]:
+            self._reported[kind] = holds
+            self._worse.report(kind, at_ms, holds)
+
+    def advance(self, complete_to_ms: int) -> list[dict[str, Any]]:
+        """Both timelines are complete to here (event time): what needs both of them is decided now."""
+        alerts: list[dict[str, Any] | None] = []
+        for at_ms, both in self._worse.advance(complete_to_ms):
+            key, state = self._key(at_ms), self._drift_and_performance
+            if both:
+                alerts.append(
+                    state.on_pane(
+                        _WORSE, key, Word(True, False, {}, "inputs have drifted and performance has fallen")
+                    )
+                )
+            else:
+                alerts.append(state.withdraw(key, "drift or loss of performance is over"))
+        return [alert for alert in alerts if alert is not None]
+
+    @property
+    def gone_at_ms(self) -> int:
+        """Without a prediction until then nothing is left to watch. Labels count only where none ever came."""
+        last = self.last_label_pane if self.last_prediction_pane is None else self.last_prediction_pane
+        return (last or 0) + self._policy.forget_ms
+
+    def silent_at(self, now_ms: int) -> bool:
+        """Has nothing come, neither predictions nor labels, for ``silent_windows`` of the longest window?"""
+        last = max(t for t in (self.last_prediction_pane, self.last_label_pane, -1) if t is not None)
+        return now_ms - last >= self._policy.silent_ms
+
+    def withdraw(self, reason: str) -> list[dict[str, Any]]:
+        """The version is forgotten: what still fires ends, at :attr:`gone_at_ms`."""
+        return withdraw_all(self.alerts(), self._key(self.gone_at_ms), reason)
+
+    def _key(self, end_ms: int) -> PaneKey:
+        return PaneKey(end_ms - self._width_ms, self._width_ms, self.model, self.version, self.segment)
 
     def _on_predictions(self, pane: PredictionPane) -> list[dict[str, Any]]:
         complete_missing(pane)
@@ -145,6 +204,7 @@ class VersionWatch:
             "features": self.features.snapshot() if self.features else None,
             "performance": self.performance.snapshot(),
             "history": self.history.snapshot(),
+            "worse": [self._worse.snapshot(), self._drift_and_performance.snapshot(), self._reported],
             "learner": self.learner.snapshot() if self.learner else None,
             "learned": self.learned.to_json().decode() if self.learned else None,
         }
@@ -163,6 +223,10 @@ class VersionWatch:
             self.features.restore(wire["features"])
         self.performance.restore(wire["performance"])
         self.history.restore(wire.get("history", []))
+        if "worse" in wire:
+            together, alert, self._reported = wire["worse"]
+            self._worse.restore(together)
+            self._drift_and_performance = AlertState.restore(alert)
         self.learned = ReferenceProfile.from_json(wire["learned"]) if wire["learned"] else None
         if wire["learner"] is None:
             self.learner = None

@@ -6,6 +6,7 @@ in whatever batches they are read. A snapshot is only a shortcut.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ import orjson
 from tiltmeter.core.pane_merge import PaneMerge, restore_merge
 from tiltmeter.core.pane_messages import PANE
 from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.version_watch import VersionWatch
@@ -43,8 +45,36 @@ class Watcher:
         alerts: list[dict[str, Any]] = []
         for pane in self.merge.ready():
             panes.append(pane.to_wire())
+            if isinstance(pane, PredictionPane):
+                alerts.extend(self._forget_if_gone((pane.key.version, pane.key.segment), pane.key.start_ms))
             alerts.extend(self._version(pane.key).on_pane(pane))
+        complete_to_ms = self.complete_to_ms
+        for name, watch in list(self.versions.items()):
+            alerts.extend(watch.advance(complete_to_ms))
+            alerts.extend(self._forget_if_gone(name, complete_to_ms))
         return panes, alerts
+
+    @property
+    def complete_to_ms(self) -> int:
+        """Event time up to which the panes of both kinds are closed."""
+        return min(self.merge.passed.values()) - self.merge.delay_ms
+
+    def shown(self) -> Iterator[VersionWatch]:
+        """The versions and segments about which there is something to say: not those that fell silent."""
+        for watch in self.versions.values():
+            if not watch.silent_at(self.complete_to_ms):
+                yield watch
+
+    def _forget_if_gone(self, name: tuple[str, str], now_ms: int) -> list[dict[str, Any]]:
+        """Whether a long pause is noticed while it lasts or by the pane that ends it, the outcome is the same."""
+        watch = self.versions.get(name)
+        if watch is None or now_ms < watch.gone_at_ms:
+            return []
+        del self.versions[name]
+        self.merge.forget(*name)
+        return watch.withdraw(
+            "withdrawn: the version has had no predictions for a long time and is forgotten"
+        )
 
     def _version(self, key: PaneKey) -> VersionWatch:
         name = (key.version, key.segment)

@@ -18,7 +18,7 @@ from tiltmeter.metrics.sample import Sample
 
 def model_samples(watcher: Watcher) -> Iterator[Sample]:
     """All versions and segments of one model."""
-    for watch in watcher.versions.values():
+    for watch in watcher.shown():
         yield from _version(watch)
     yield Sample("pane_conflicts", (watcher.model,), watcher.merge.counters.conflicting)
     yield Sample("stray_panes", (watcher.model,), watcher.merge.counters.stray)

@@ -28,9 +28,7 @@ def status(join: JoinStage, watch: WatchStage) -> dict[str, Any]:
         "watching": sorted(watch.owned),
         "catching_up": sorted(q for q, owned in watch.owned.items() if not owned.caught_up),
         "models": [
-            version_status(watcher, version)
-            for watcher in watch.watchers()
-            for version in watcher.versions.values()
+            version_status(watcher, version) for watcher in watch.watchers() for version in watcher.shown()
         ],
         "alerts": _newest(
             a for owned in watch.owned.values() for ring in owned.alerts.values() for a in ring
