@@ -39,6 +39,13 @@ def test_records_come_whole_and_in_log_order(any_broker: AnyBroker, topic_prefix
     assert read(any_broker.connection, topic_prefix, 42) == expected[42:]
 
 
+def test_a_header_without_a_value_is_not_an_empty_one(any_broker: AnyBroker, topic_prefix: str) -> None:
+    any_broker.create(topic_prefix)
+    with BlockingProducer(any_broker.connection) as producer:
+        producer.produce(topic_prefix, 0, None, b"v", [("h", None), ("h", b"")])
+    assert read(any_broker.connection, topic_prefix)[0].headers == (("h", None), ("h", b""))
+
+
 def test_an_empty_log_and_its_very_end_are_read_at_once(any_broker: AnyBroker, topic_prefix: str) -> None:
     any_broker.create(topic_prefix)
     assert read(any_broker.connection, topic_prefix) == []

@@ -1,9 +1,10 @@
-"""Where a backtest reads from: the topics, or files of JSON lines."""
+"""Where a backtest reads from: the topics, or files of JSON lines (or an archive, see ``tiltmeter.archive``)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
@@ -38,12 +39,8 @@ def topic_logs(
         for partition in range(counts[topic]):
             where = TopicPartition(topic, partition)
             with PartitionReader(connection) as reader:
-                first, end = reader.earliest_offset(where), reader.latest_offset(where)
-                if from_ms is not None:
-                    first = reader.offsets_for_time([where], from_ms)[where]
-                if to_ms is not None:
-                    end = reader.offsets_for_time([where], to_ms)[where]
-            logs.append(SourceLog(partition, side, max(end - first, 0), _read(connection, where, first, end)))
+                first, end = reader.offset_range(where, from_ms, to_ms)
+            logs.append(SourceLog(partition, side, end - first, _read(connection, where, first, end)))
     return logs
 
 
@@ -51,12 +48,16 @@ def _read(
     connection: KafkaConnection, where: TopicPartition, first: int, end: int
 ) -> Iterator[list[LogRecord]]:
     with PartitionReader(connection, batch_records=BATCH) as reader:
-        for records in reader.read_to_end(where, first):
-            inside = [record for record in records if record.offset < end]
-            if inside:
-                yield inside
-            if len(inside) < len(records):
-                return
+        yield from even_batches(
+            record for records in reader.read_range(where, first, end) for record in records
+        )
+
+
+def even_batches(records: Iterable[LogRecord]) -> Iterator[list[LogRecord]]:
+    """``BATCH`` records each: how a network happens to cut them must not even change the order of the output."""
+    remaining = iter(records)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch
 
 
 def file_logs(predictions: Path, feedback: Path | None) -> list[SourceLog]:
@@ -74,12 +75,6 @@ def _file_log(side: str, path: Path) -> SourceLog:
 
 
 def _lines(path: Path) -> Iterator[list[LogRecord]]:
-    batch: list[LogRecord] = []
     with path.open("rb") as lines:
-        for offset, line in enumerate(line.strip() for line in lines if line.strip()):
-            batch.append(LogRecord(offset, -1, None, line))
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
+        whole = (line.strip() for line in lines if line.strip())
+        yield from even_batches(LogRecord(offset, -1, None, line) for offset, line in enumerate(whole))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 import click
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from tiltmeter.archive.read import archived_partitions
 from tiltmeter.backtest.replay import Replay
-from tiltmeter.backtest.source_log import SourceLog, file_logs, topic_logs
+from tiltmeter.backtest.source_log import SourceLog, even_batches, file_logs, topic_logs
 from tiltmeter.cli.configured import configured
+from tiltmeter.cli.instant import Instant
+from tiltmeter.cli.progress import progress
+from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
 from tiltmeter.core.reference import ReferenceProfile
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.events.alert import encode_alert
-from tiltmeter.events.timestamp import BadTimeError, parse_timestamp
 from tiltmeter.kafka.reference_topic import ReferenceTopic
 from tiltmeter.kafka.topics import TopicNames
 from tiltmeter.settings import Settings
@@ -30,8 +28,18 @@ _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command(
     epilog="Example: tiltmeter backtest --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --out january.jsonl"
 )
-@click.option("--from", "start", help="First Kafka timestamp, RFC 3339 [default: the oldest record].")
-@click.option("--to", "end", help="Kafka timestamp to stop at [default: the present end].")
+@click.option(
+    "--from",
+    "from_ms",
+    type=Instant(),
+    help="First Kafka timestamp, RFC 3339 or epoch milliseconds [default: the oldest record].",
+)
+@click.option("--to", "to_ms", type=Instant(), help="Kafka timestamp to stop at [default: the present end].")
+@click.option(
+    "--archive",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Read what `tiltmeter export` wrote to this folder instead of the topics.",
+)
 @click.option("--predictions", type=_File, help="Read JSON lines from this file instead of the topics.")
 @click.option("--feedback", type=_File, help="Feedback for --predictions.")
 @click.option(
@@ -42,8 +50,10 @@ _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 @configured
 def backtest(
     settings: Settings,
-    start: str | None,
-    end: str | None,
+    *,
+    from_ms: int | None,
+    to_ms: int | None,
+    archive: Path | None,
     predictions: Path | None,
     feedback: Path | None,
     references: tuple[Path, ...],
@@ -55,21 +65,31 @@ def backtest(
     Reads the topics without joining a group and without committing. Writes one JSON object a line: panes,
     alerts and rejected events as they come to be known, then a summary.
     """
-    from_ms, to_ms = _time(start), _time(end)
+    if feedback is not None and predictions is None:
+        raise click.UsageError("--feedback goes with --predictions")
+    if archive is not None and predictions is not None:
+        raise click.UsageError("--archive and --predictions are two sources: give one")
+    if (archive or predictions) and (from_ms is not None or to_ms is not None):
+        raise click.UsageError("--from and --to are for topics; `tiltmeter export` has --since and --until")
     book = ReferenceBook(ReferenceProfile.from_json(path.read_bytes()) for path in references)
     if predictions is not None:
         logs = file_logs(predictions, feedback)
+    elif archive is not None:
+        logs = _archive_logs(archive)
     else:
-        if feedback is not None:
-            raise click.UsageError("--feedback goes with --predictions")
         names = TopicNames(settings.kafka.topic_prefix)
         for profile in ReferenceTopic(settings.connection(), names.references).fresh():
             book.add(profile)
         logs = topic_logs(settings.connection(), names, from_ms, to_ms)
     replay = Replay(logs, settings.join_policy(), book)
-    counts = {"pane": 0, "alert": 0, "rejected": 0}
-    with _progress(logs) as (bar, task):
-        for kind, value in replay.run(lambda n: bar.advance(task, n)):
+    counts = {"records": 0, "pane": 0, "alert": 0, "rejected": 0}
+    with progress("replaying", sum(log.records for log in logs)) as advance:
+
+        def read(records: int) -> None:
+            counts["records"] += records
+            advance(records)
+
+        for kind, value in replay.run(read):
             counts[kind] += 1
             if kind == "alert":
                 out.write(encode_alert(value) + b"\n")
@@ -82,24 +102,13 @@ def backtest(
                     orjson.dumps({"type": "rejected", **where, "reason": item.reason, "detail": item.detail})
                 )
                 out.write(b"\n")
-    summary = {"type": "summary", "records": sum(log.records for log in logs), **counts}
-    out.write(orjson.dumps(summary) + b"\n")
+    out.write(orjson.dumps({"type": "summary", **counts}) + b"\n")
 
 
-def _time(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_timestamp(text)
-    except BadTimeError as error:
-        example = datetime(2026, 1, 1, tzinfo=UTC).isoformat()
-        raise click.UsageError(f"{text!r} is not a time: {error}. Write {example}.") from error
-
-
-@contextmanager
-def _progress(logs: list[SourceLog]) -> Iterator[tuple[Progress, TaskID]]:
-    """On standard error, and only where a person looks."""
-    console = Console(stderr=True)
-    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield bar, bar.add_task("replaying", total=sum(log.records for log in logs))
+def _archive_logs(archive: Path) -> list[SourceLog]:
+    """Both source topics of what ``tiltmeter export`` has written."""
+    return [
+        SourceLog(part.partition, side, part.count, even_batches(part.records()))
+        for side, topic in ((PREDICTIONS, "predictions"), (FEEDBACK, "feedback"))
+        for part in archived_partitions(archive, topic)
+    ]

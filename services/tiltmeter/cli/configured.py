@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec
 import click
 from pydantic import ValidationError
 
+from tiltmeter.archive.layout import ArchiveError
 from tiltmeter.core.reference import ReferenceFormatError
 from tiltmeter.kafka.errors import KafkaLogError
 from tiltmeter.settings import Settings, load
@@ -52,7 +53,7 @@ def mendable() -> Iterator[None]:
     """Errors that say what to do are shown as they are; all others keep their traceback."""
     try:
         yield
-    except (KafkaLogError, ReferenceFormatError) as error:
+    except (KafkaLogError, ReferenceFormatError, ArchiveError) as error:
         raise Failure(str(error)) from error
 
 

@@ -12,6 +12,7 @@ from tiltmeter.cli.check import check
 from tiltmeter.cli.completion import completion
 from tiltmeter.cli.demo import demo
 from tiltmeter.cli.emit import emit
+from tiltmeter.cli.export import export
 from tiltmeter.cli.redrive import redrive_command
 from tiltmeter.cli.reference import reference
 from tiltmeter.cli.run import run
@@ -36,5 +37,17 @@ def cli(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-for command in (run, check, demo, emit, topics, reference, backtest, redrive_command, schema, completion):
+for command in (
+    run,
+    check,
+    demo,
+    emit,
+    topics,
+    reference,
+    backtest,
+    export,
+    redrive_command,
+    schema,
+    completion,
+):
     cli.add_command(command)

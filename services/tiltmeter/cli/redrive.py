@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Literal
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from tiltmeter.cli.configured import configured
+from tiltmeter.cli.instant import Instant
+from tiltmeter.cli.progress import progress
 from tiltmeter.events.reasons import Reason
-from tiltmeter.events.timestamp import BadTimeError, parse_timestamp
 from tiltmeter.kafka.blocking_producer import BlockingProducer
 from tiltmeter.kafka.topics import TopicNames
 from tiltmeter.redrive.rejected_log import RejectedLog
 from tiltmeter.redrive.run import Nowhere, Report, SourceTopics, redrive
 from tiltmeter.redrive.selection import DEFAULT_MAX_TRIES, Selection
 from tiltmeter.settings import Settings
-
-
-class _Time(click.ParamType):
-    name = "time"
-
-    def convert(self, value: str | int, param: click.Parameter | None, context: click.Context | None) -> int:
-        try:
-            return parse_timestamp(value)
-        except BadTimeError as error:
-            self.fail(f"{value!r}: {error}. Write 2026-01-01T00:00:00Z.", param, context)
 
 
 @click.command(
@@ -43,8 +32,8 @@ class _Time(click.ParamType):
     help="Only events rejected for this reason; repeatable [default: all that can be mended].",
 )
 @click.option("--topic", type=click.Choice(["predictions", "feedback"]), help="Only events of this topic.")
-@click.option("--from", "start", type=_Time(), help="Only events rejected at or after this time, RFC 3339.")
-@click.option("--to", "end", type=_Time(), help="Only events rejected before this time.")
+@click.option("--from", "start", type=Instant(), help="Only events rejected at or after this time, RFC 3339.")
+@click.option("--to", "end", type=Instant(), help="Only events rejected before this time.")
 @click.option(
     "--max-tries",
     type=click.IntRange(1),
@@ -78,10 +67,10 @@ def redrive_command(
     try:
         with (
             BlockingProducer(connection) if yes else nullcontext() as producer,
-            _progress(log.marked + log.asked) as (bar, task),
+            progress("redriving", log.marked + log.asked) as advance,
         ):
             sink = Nowhere() if producer is None else SourceTopics(producer, names.rejected)
-            redrive(log, selection, sink, report, lambda n: bar.advance(task, n))
+            redrive(log, selection, sink, report, advance)
     finally:
         for line in summary(report, sent=yes):
             click.echo(line)
@@ -104,12 +93,3 @@ def summary(report: Report, sent: bool) -> Iterator[str]:
 def _largest_first(counted: tuple[object, int]) -> tuple[int, str]:
     name, count = counted
     return -count, str(name)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[tuple[Progress, TaskID]]:
-    """On standard error, and only where a person looks."""
-    console = Console(stderr=True)
-    columns = (TextColumn("redriving"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield bar, bar.add_task("redriving", total=total)

@@ -38,7 +38,7 @@ class Envelope:
     attributes: Mapping[str, Any] | None
 
 
-def envelope_in(headers: Sequence[tuple[str, bytes]], event_type: str) -> Envelope | None:
+def envelope_in(headers: Sequence[tuple[str, bytes | None]], event_type: str) -> Envelope | None:
     """None: the headers name no CloudEvent. Raises :class:`UnusableError` for one that is not of ``event_type``."""
     # Some clients hand a header without a value on as None. Names compare without case: bridges from HTTP.
     texts = {name.lower(): (value or b"").decode("utf-8", "replace") for name, value in headers}

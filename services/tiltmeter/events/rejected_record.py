@@ -34,7 +34,7 @@ KEPT_BYTES = 64 * 1024
 MAX_WHOLE_BYTES = MAX_EVENT_BYTES + MAX_EVENT_BYTES // 2
 _MESSAGE_CHARACTERS = 1024
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class RejectedRecord:
 
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class RejectedEvent:
     reason: str
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, bytes | None]]
     redriven: int
     cut: bool
 
@@ -89,7 +89,9 @@ def rejected_record(item: Rejected, topic: str, partition: int) -> RejectedRecor
 def read_rejected(record: Record) -> RejectedEvent | None:
     """None for a record that this module did not write."""
     # The last of equal names is ours: a producer may have sent such headers itself.
-    ours = {name.removeprefix(PREFIX): value for name, value in record.headers if name.startswith(PREFIX)}
+    ours = {
+        name.removeprefix(PREFIX): value or b"" for name, value in record.headers if name.startswith(PREFIX)
+    }
     partition, offset = _number(ours.get("partition")), _number(ours.get("offset"))
     if partition is None or offset is None or not ours.keys() >= {"topic", "reason"}:
         return None
@@ -111,8 +113,8 @@ def _size(headers: Headers) -> int:
     return sum(len(name.encode("utf-8", "replace")) + len(value or b"") for name, value in headers)
 
 
-def _first(headers: Headers) -> list[tuple[str, bytes]]:
-    kept: list[tuple[str, bytes]] = []
+def _first(headers: Headers) -> list[tuple[str, bytes | None]]:
+    kept: list[tuple[str, bytes | None]] = []
     left = KEPT_BYTES
     for header in headers:
         left -= _size([header])

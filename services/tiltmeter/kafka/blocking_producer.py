@@ -44,7 +44,7 @@ class BlockingProducer:
         partition: int | None,
         key: bytes | None,
         value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
+        headers: Sequence[tuple[str, bytes | None]] = (),
         *,
         timestamp_ms: int | None = None,
     ) -> None:

@@ -21,7 +21,7 @@ from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.errors import KafkaLogError, translate
 from tiltmeter.kafka.producer_settings import producer_settings
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 #: How long the thread waits for a report before it looks whether it should end.
 _POLL_SECONDS = 0.1

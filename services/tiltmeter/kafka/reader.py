@@ -78,6 +78,31 @@ class PartitionReader:
             offsets[here] = answer.offset if answer.offset >= 0 else self.latest_offset(here)
         return offsets
 
+    def offset_range(self, where: TopicPartition, from_ms: int | None, to_ms: int | None) -> tuple[int, int]:
+        """Offsets ``[first, end)`` of what is in the log now, between two Kafka timestamps (None: no bound).
+
+        A log is in the order of arrival, not of time: the range begins with the first record at or after
+        ``from_ms`` and stops before the first one at or after ``to_ms``, whatever stands between them.
+        """
+        first, end = self._ends(where)
+        low, high = first, end
+        if from_ms is not None:
+            low = min(max(first, self.offsets_for_time([where], from_ms)[where]), end)
+        if to_ms is not None:
+            high = min(self.offsets_for_time([where], to_ms)[where], end)
+        return low, max(low, high)
+
+    def read_range(self, where: TopicPartition, first: int, end: int) -> Iterator[list[LogRecord]]:
+        """The records of one partition in ``[first, end)`` in log order, in non-empty batches."""
+        if first >= end:
+            return
+        for records in self.read_to_end(where, first):
+            inside = [record for record in records if record.offset < end]
+            if inside:
+                yield inside
+            if len(inside) < len(records):
+                return
+
     def read_to_end(self, where: TopicPartition, from_offset: int | None = None) -> Iterator[list[LogRecord]]:
         """The records of one partition in log order, in non-empty batches. See read_many_to_end."""
         for _, records in self.read_many_to_end({where: from_offset}):
@@ -200,7 +225,5 @@ def _pairs(message: Message) -> Sequence[tuple[str, str | bytes | None]]:
     return list(headers.items()) if isinstance(headers, dict) else headers
 
 
-def _bytes(value: str | bytes | None) -> bytes:
-    if value is None:
-        return b""
+def _bytes(value: str | bytes | None) -> bytes | None:
     return value.encode() if isinstance(value, str) else value

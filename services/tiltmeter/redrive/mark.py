@@ -37,7 +37,7 @@ def read_mark(record: Record) -> Position | None:
     if record.value is not None or MARK not in headers or any(name.startswith(PREFIX) for name in headers):
         return None
     try:
-        match orjson.loads(headers[MARK]):
+        match orjson.loads(headers[MARK] or b""):
             case [str() as topic, int() as partition, int() as offset]:
                 return Position(topic, partition, offset)
     except orjson.JSONDecodeError:

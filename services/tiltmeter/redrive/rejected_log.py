@@ -63,8 +63,5 @@ class RejectedLog:
 
 
 def _part(reader: PartitionReader, where: TopicPartition, from_ms: int | None, to_ms: int | None) -> _Part:
-    first, end = reader.earliest_offset(where), reader.latest_offset(where)
-    if from_ms is not None:
-        first = min(max(first, reader.offsets_for_time([where], from_ms)[where]), end)
-    to = end if to_ms is None else min(reader.offsets_for_time([where], to_ms)[where], end)
-    return _Part(first, to, end)
+    first, to = reader.offset_range(where, from_ms, to_ms)
+    return _Part(first, to, max(reader.latest_offset(where), to))
