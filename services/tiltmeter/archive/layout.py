@@ -86,9 +86,8 @@ def new_topic_folder(topic_folder: Path) -> Iterator[Path]:
         if topic_folder.exists():
             topic_folder.rename(former)
         partial.rename(topic_folder)
-    except BaseException:
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
     shutil.rmtree(former, ignore_errors=True)
     _sync(topic_folder.parent)
 
