@@ -89,7 +89,12 @@ def _accept(joined: Joined, row: Row, known: list[Row], policy: Any, references:
     name = ("prediction", start, *names)
     if name not in joined.panes:
         joined.panes[name] = prediction_panes.empty(reference)
-    prediction_panes.add(joined.panes[name], row, reference)
+    prediction_panes.add(joined.panes[name], row, reference, _task(policy, references, names))
+
+
+def _task(policy: Any, references: Any, names: tuple[str, str]) -> str:
+    first, task = references.first(*names), policy.model(names[0]).task
+    return first.performance.task if task == "auto" and first and first.performance else task
 
 
 def _label(joined: Joined, row: Row, answer: Row, policy: Any, references: Any) -> None:

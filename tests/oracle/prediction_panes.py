@@ -30,7 +30,8 @@ def empty(reference: Any) -> Pane:
     return counts
 
 
-def add(pane: Pane, row: dict[str, Any], reference: Any) -> None:
+def add(pane: Pane, row: dict[str, Any], reference: Any, task: str) -> None:
+    """``task``: classification, regression, or auto: a fraction is a number, all else a class."""
     pane["events"] += 1
     pane["weight"] += row["weight"]
     if not row["ok"]:
@@ -41,6 +42,8 @@ def add(pane: Pane, row: dict[str, Any], reference: Any) -> None:
     if row["latency"] is not None and 0 <= row["latency"] <= 1e9:
         pane["latencies"][bisect_left(LATENCY_LIMITS_MS, round(row["latency"] * 1000) / 1000)] += 1
         pane["latency_us"] += round(row["latency"] * 1000)
+    if task == "classification" or (task == "auto" and not isinstance(row["outcome"], float)):
+        _answer(pane, row["class"], row["score"])
     if not reference:
         return
     cells = {name: (row["features"].get(name), name in row["nonfinite"]) for name in row["features"]}
@@ -55,6 +58,17 @@ def add(pane: Pane, row: dict[str, Any], reference: Any) -> None:
         _count(pane["output"], reference.prediction, "no number" if math.isnan(number) else number, False)
     elif reference.prediction:
         _count(pane["output"], reference.prediction, row["class"], False)
+
+
+def _answer(pane: Pane, answer: str, score: float | None) -> None:
+    answers = pane.setdefault("answers", {"classes": {}})
+    answers["classes"][answer] = answers["classes"].get(answer, 0) + 1
+    if answer in ("0", "1") and score is not None and 0 <= score <= 1:
+        logit = math.log(score / (1 - score)) if 0 < score < 1 else math.copysign(math.inf, score - 0.5)
+        place = math.ceil((max(-12.0, min(12.0, logit)) + 12) * 256 / 24) - 1
+        counts = answers.setdefault("scores", {}).setdefault(max(place, 0), [0, 0, 0, 0])
+        counts[2 * (answer == "1")] += 1
+        counts[2 * (answer == "1") + 1] += round(score * 2**20)
 
 
 def _is_numeric(profile: Any) -> bool:

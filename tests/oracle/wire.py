@@ -22,6 +22,9 @@ def plain_pane(wire: dict[str, Any]) -> dict[str, Any]:
     if wire["kind"] == "prediction":
         content["features"] = {name: _dense(counts) for name, counts in wire["features"].items()}
         content["output"] = _dense(wire["output"])
+        if "scores" in content.get("answers", {}):
+            scores = {place: counts for place, *counts in content["answers"]["scores"]}
+            content["answers"] = {**content["answers"], "scores": scores}
         return content
     return {
         "feedback": {name: n for name, n in content["feedback"].items() if n},

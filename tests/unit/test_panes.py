@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import pytest
 
+from tiltmeter.core.panes.answers import Answers
 from tiltmeter.core.panes.cohorts import AGE_LIMITS_MS, age_buckets, cohort_starts
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.fill_predictions import complete_missing, fill_pane
@@ -46,7 +47,15 @@ def prediction_pane(rng: random.Random) -> PredictionPane:
         for name in "xy"
         if rng.random() < 0.5
     }
+    pane.answers = answers(rng)
     return pane
+
+
+def answers(rng: random.Random, names: str = "01") -> Answers:
+    found = Answers({name: rng.randint(1, 9) for name in names})
+    if rng.random() < 0.5:
+        found.scores = np.array([[rng.randint(0, 1) for _ in range(256)] for _ in range(4)], dtype=np.int64)
+    return found
 
 
 def outcomes(rng: random.Random, most: int = 1 << 60) -> Outcomes:

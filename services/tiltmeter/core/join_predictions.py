@@ -11,6 +11,7 @@ from tiltmeter.core.join_decision import PREDICTIONS, Decision
 from tiltmeter.core.join_draft import Draft
 from tiltmeter.core.join_rows import FEEDBACK, FORM, PREDICTION, TRUTH, parse_rows, split_rows
 from tiltmeter.core.join_state import counter
+from tiltmeter.core.panes.answers import count_answers
 from tiltmeter.core.panes.fill_predictions import fill_pane
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.rows_by import rows_by
@@ -108,6 +109,8 @@ def _fill_panes(
             pane = fill_pane(
                 key, columns, group, taken[members], reference, policy.from_first > 0, policy.expectations
             )
+            good = group.rows[taken[members]]
+            pane.answers = count_answers(columns, good[columns.ok[good]], draft.labelling.task(number))
             pane.lifted = bool(lifted[group.rows[taken[members]]].any())
             draft.decision.panes.append(pane)
 

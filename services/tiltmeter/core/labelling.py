@@ -21,7 +21,8 @@ from tiltmeter.core.panes.outcomes import SUMS, Outcomes
 from tiltmeter.core.policy import JoinPolicy
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.rows_by import rows_by
-from tiltmeter.events.columns import KIND_FLOAT, KIND_NONE
+from tiltmeter.core.task import numeric_rows, task_of
+from tiltmeter.events.columns import KIND_NONE
 
 Rows = NDArray[Any]
 
@@ -124,6 +125,12 @@ class Labelling:
         key = PaneKey(start_ms, self._policy.model(model).pane_ms, model, version, "")
         return self.panes.setdefault(key, LabelPane(key))
 
+    def task(self, group: int) -> str:
+        """What the group's answers are: classification, regression or, by the event, auto."""
+        model, version = self._groups[group]
+        first = self._references.first(model, version)
+        return task_of(self._policy.model(model), first.performance if first else None)
+
     def _outcomes(self, predictions: Rows, label: Rows, value: NDArray[np.float64]) -> Outcomes:
         """Outcomes of n ≥ 1 predictions of one group. Failed predictions (status error) are labelled and count
         in ``n``, but what they answered, if anything, is neither right nor wrong."""
@@ -133,12 +140,7 @@ class Labelling:
         performance = reference.performance if reference else None
         outcomes = Outcomes(n=int(predictions.size), weight=total(predictions["weight"]))
         usable = (predictions["kind"] != KIND_NONE) & (predictions["ok"] != 0)
-        task = policy.task if policy.task != "auto" else (performance.task if performance else "auto")
-        numeric = (
-            predictions["kind"] == KIND_FLOAT
-            if task == "auto"
-            else np.full(usable.shape, task == "regression")
-        )
+        numeric = numeric_rows(predictions["kind"], task_of(policy, performance))
         self._classified(outcomes, predictions, label, usable & ~numeric)
         outcomes.unit = (
             performance.scale

@@ -59,6 +59,19 @@ class FeatureCounts(WireModel):
     log_bins: list[tuple[int, Count]] | None = None
 
 
+class Answers(WireModel):
+    """What a classifier answered, known before any label."""
+
+    classes: dict[str, Count] = Field(
+        description='Answers per class; beyond 20 classes the rest in "(other)".'
+    )
+    scores: list[tuple[Count, Count, Count, Count, Count]] | None = Field(
+        None,
+        description="Per bin of 256 on the logit scale in [-12, 12]: the bin, how many answered 0, the sum of their "
+        "scores with 20 fraction bits, how many answered 1, the sum of theirs.",
+    )
+
+
 class PredictionPane(WireModel):
     """Predictions whose ``at`` lies in ``[start, start + width)``. All numbers merge by addition."""
 
@@ -83,6 +96,7 @@ class PredictionPane(WireModel):
         description="Per feature of which something is expected: cells that are missing, of a wrong type, below, "
         "above, not allowed.",
     )
+    answers: Answers | None = None
     lifted: bool = Field(description="Closed or filled under a lifted watermark: a replay may differ here.")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tiltmeter.core.panes.answers import Answers
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.kept_names import MOST_FEATURES, MOST_TEXTS, only_kept
 from tiltmeter.core.panes.key import PaneKey
@@ -42,6 +43,7 @@ class PredictionPane:
     latencies: Int64 = field(default_factory=lambda: _zeros(len(LATENCY_LIMITS_SECONDS) + 1))
     latency_us: int = 0
     expectations: dict[str, Int64] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
     lifted: bool = False
 
     def add(self, other: PredictionPane, sign: int = 1) -> None:
@@ -63,6 +65,7 @@ class PredictionPane:
         for name, broken in other.expectations.items():
             known = self.expectations.get(name)
             self.expectations[name] = sign * broken if known is None else known + sign * broken
+        self.answers.add(other.answers, sign)
         self.lifted = self.lifted or other.lifted
 
     def _keep_within_bounds(self) -> None:
@@ -97,6 +100,8 @@ class PredictionPane:
             wire["expectations"] = {
                 name: self.expectations[name].tolist() for name in sorted(self.expectations)
             }
+        if self.answers:
+            wire["answers"] = self.answers.to_wire()
         return wire
 
     @classmethod
@@ -118,5 +123,6 @@ class PredictionPane:
                 name: np.array(broken, dtype=np.int64)
                 for name, broken in wire.get("expectations", {}).items()
             },
+            answers=Answers.from_wire(wire["answers"]) if "answers" in wire else Answers(),
             lifted=wire["lifted"],
         )

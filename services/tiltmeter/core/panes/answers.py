@@ -1,0 +1,116 @@
+"""What a model answered: predictions per class, and the scores of a binary classifier by what it said.
+
+Known without a label, and so before any label. Against it labels are counted: how many have come, and of what.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tiltmeter.core.panes.fixed_point import quantise
+from tiltmeter.core.panes.kept_names import kept
+from tiltmeter.core.score_bins import BINS, score_bins
+from tiltmeter.core.task import numeric_rows
+from tiltmeter.events.columns import KIND_NONE, Int64, PredictionColumns
+
+#: Classes counted by name (:mod:`kept_names`); the others together under a name of their own.
+MOST_CLASSES, OTHER_CLASSES = 20, "(other)"
+#: Rows of ``scores``: how many said 0, the sum of their scores, and the same for 1.
+N0, SUM0, N1, SUM1 = range(4)
+
+
+@dataclass(slots=True)
+class Answers:
+    """Additive. ``classes`` counts answers by canonical class key; ``scores`` is int64[4, 256] over
+    :mod:`tiltmeter.core.score_bins`, or None if no answer 0 or 1 came with a score in [0, 1]; sums of scores are
+    fixed-point."""
+
+    classes: dict[str, int] = field(default_factory=dict)
+    scores: Int64 | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.classes) or self.scores is not None
+
+    def add(self, other: Answers, sign: int = 1) -> None:
+        """Merge. Taking out again is exact for the scores, and for classes as long as none had to be folded."""
+        if other.classes:
+            self.classes = fold(_sum(self.classes, other.classes, sign))
+        if other.scores is not None:
+            total = sign * other.scores if self.scores is None else self.scores + sign * other.scores
+            self.scores = total if total.any() else None
+
+    def to_wire(self) -> dict[str, Any]:
+        wire: dict[str, Any] = {"classes": dict(sorted(self.classes.items()))}
+        if self.scores is not None:
+            bins = np.flatnonzero(self.scores.any(axis=0))
+            wire["scores"] = [[int(b), *self.scores[:, b].tolist()] for b in bins]
+        return wire
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> Answers:
+        answers = cls(dict(wire["classes"]))
+        if "scores" in wire:
+            answers.scores = np.zeros((4, BINS), dtype=np.int64)
+            for place, *counts in wire["scores"]:
+                answers.scores[:, place] = counts
+        return answers
+
+
+def fold(classes: dict[str, int]) -> dict[str, int]:
+    """At most MOST_CLASSES by name and the rest together; the order of merging does not show."""
+    names = [name for name in classes if name != OTHER_CLASSES]
+    if len(names) <= MOST_CLASSES:
+        return classes
+    by_name = {name: classes[name] for name in kept(names, MOST_CLASSES)}
+    by_name[OTHER_CLASSES] = sum(classes.values()) - sum(by_name.values())
+    return by_name
+
+
+def count_answers(columns: PredictionColumns, rows: Int64, task: str) -> Answers:
+    """Of the successful predictions ``rows``. Which answers are classes: :mod:`tiltmeter.core.task`. About 50 ns per
+    answer of a binary classifier."""
+    kind = columns.kind[rows]
+    rows = rows[(kind != KIND_NONE) & ~numeric_rows(kind, task)]
+    answers = Answers()
+    if not rows.size:
+        return answers
+    label = columns.label[rows]
+    one = label == b"1"
+    ones, zeros = int(np.count_nonzero(one)), rows.size - int(np.count_nonzero(one))
+    binary: NDArray[np.bool_] | None = None
+    if zeros and zeros != np.count_nonzero(zero := label == b"0"):
+        named = Counter(label.tolist())
+        answers.classes = fold({name.decode("utf-8", "replace"): n for name, n in named.items()})
+        binary = one | zero
+    else:
+        answers.classes = {name: n for name, n in (("0", zeros), ("1", ones)) if n}
+    score = columns.score[rows]
+    scored = (score >= 0.0) & (score <= 1.0)
+    scored = scored if binary is None else scored & binary
+    if scored.any():
+        answers.scores = _scores(score[scored], one[scored])
+    return answers
+
+
+def _scores(score: NDArray[np.float64], one: NDArray[np.bool_]) -> Int64:
+    place = score_bins(score) + BINS * one
+    counts = np.bincount(place, minlength=2 * BINS)
+    # Sums of integers below 2**53 are exact in float64: a batch has at most 65,536 scores of at most 2**20.
+    sums = np.bincount(place, weights=quantise(score), minlength=2 * BINS).astype(np.int64)
+    return np.stack([counts[:BINS], sums[:BINS], counts[BINS:], sums[BINS:]]).astype(np.int64)
+
+
+def _sum(mine: dict[str, int], theirs: dict[str, int], sign: int) -> dict[str, int]:
+    total = dict(mine)
+    for name, n in theirs.items():
+        left = total.get(name, 0) + sign * n
+        if left:
+            total[name] = left
+        else:
+            total.pop(name, None)
+    return total
