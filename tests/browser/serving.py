@@ -8,7 +8,9 @@ from collections.abc import Coroutine
 from typing import Any, Self
 
 from browser.scene import Worker
+from tiltmeter.processor.config_reload import ConfigReload
 from tiltmeter.processor.web import Web
+from tiltmeter.settings import Settings
 
 
 class Serving:
@@ -23,7 +25,8 @@ class Serving:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._web = Web(self.worker.join, self.worker.watch, "127.0.0.1", 0)
+        reload = ConfigReload(None, Settings(), Settings, lambda settings: None)
+        self._web = Web(self.worker.join, self.worker.watch, reload, "127.0.0.1", 0)
         self._do(self._web.__aenter__())
         self.url = self._web.url
         return self

@@ -16,7 +16,7 @@ from tiltmeter.core.conjunction import Conjunction
 
 DRIFT = [(30, True), (70, False), (140, True)]
 LABELS = [(60, True), (100, False), (140, True)]
-BOTH = [(60, True), (70, False), (140, True)]
+BOTH = [(60, {"drift": 30, "labels": 60}), (70, {}), (140, {"drift": 140, "labels": 140})]
 
 
 def test_it_holds_while_both_sides_hold() -> None:
@@ -32,7 +32,7 @@ def test_it_holds_while_both_sides_hold() -> None:
 def test_neither_the_interleaving_nor_a_restart_nor_the_steps_change_the_answer(seed: int) -> None:
     rng = random.Random(seed)
     both = Conjunction("drift", "labels")
-    told: list[tuple[int, bool]] = []
+    told: list[tuple[int, dict[str, int]]] = []
     left = {"drift": list(DRIFT), "labels": list(LABELS)}
     reached = {"drift": 0, "labels": 0}
     while any(left.values()):

@@ -113,3 +113,23 @@ def test_a_restored_window_goes_on_as_if_nothing_had_happened() -> None:
 def test_a_window_of_no_panes_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one pane"):
         window(0)
+
+
+@pytest.mark.parametrize("before", [3, 60, 200])
+@pytest.mark.parametrize("after", [3, 60, 200])
+def test_a_snapshot_is_taken_up_by_a_window_of_another_length(before: int, after: int) -> None:
+    old, new, fresh = window(before), window(after), window(after)
+    for number in range(400):
+        old.add(number * WIDTH, outcomes(number + 1))
+    new.restore(old.snapshot(), Outcomes.from_wire)
+    if before == after:
+        assert new.snapshot() == old.snapshot()
+    if after <= before:
+        assert 0 < new.total.n <= old.total.n
+    else:
+        assert new.total == old.total
+    for number in range(400, 1000):
+        for ring in (new, fresh):
+            ring.add(number * WIDTH, outcomes(number + 1))
+    assert new.snapshot() == fresh.snapshot()
+    assert new.total == fresh.total

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import click
+from pydantic import ValidationError
 
-from tiltmeter.cli.configured import BadConfiguration, Failure, configured
+from tiltmeter.cli.configured import BadConfiguration, Failure, configured, explain
 from tiltmeter.cli.logs import configure_logs
 from tiltmeter.processor.engine.worker import leave
 from tiltmeter.processor.service import PartitionCountError, serve
-from tiltmeter.settings import Settings
+from tiltmeter.settings import Settings, load
 
 
 @click.command(epilog="Example: tiltmeter --config tiltmeter.toml run --port 6066")
@@ -22,16 +27,19 @@ from tiltmeter.settings import Settings
 def run(settings: Settings, host: str | None, port: int | None, verbose: bool) -> None:
     """Process events: join, watch, publish metrics and alerts, until SIGTERM or Ctrl-C.
 
-    Needs the topics (tiltmeter topics create). Several workers share the partitions.
+    Needs the topics (tiltmeter topics create). Several workers share the partitions. Windows, tolerances and
+    expectations of models may change while it runs: save the configuration file, or send SIGHUP.
     """
     configure_logs(verbose)
     # A batch makes some hundred thousand objects that reference counting frees; looking for cycles among them took
     # a quarter of the time (docs/benchmarks.md).
     gc.set_threshold(200_000, 20, 100)
     given = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    settings = settings.model_copy(update={"processor": settings.processor.model_copy(update=given)})
+    settings = _with(settings, given)
+    path: Path | None = click.get_current_context().obj
+    read = partial(_read, path, given)
     try:
-        asyncio.run(_serve_and_leave(settings))
+        asyncio.run(_serve_and_leave(settings, path, read))
     except PartitionCountError as error:
         raise BadConfiguration(str(error)) from error
     except OSError as error:
@@ -40,7 +48,19 @@ def run(settings: Settings, host: str | None, port: int | None, verbose: bool) -
         ) from error
 
 
-async def _serve_and_leave(settings: Settings) -> None:
+def _with(settings: Settings, given: dict[str, Any]) -> Settings:
+    return settings.model_copy(update={"processor": settings.processor.model_copy(update=given)})
+
+
+def _read(path: Path | None, given: dict[str, Any]) -> Settings:
+    """The configuration as it is now; ValueError says what is wrong with it."""
+    try:
+        return _with(load(path), given)
+    except (ValidationError, FileNotFoundError, ValueError) as error:
+        raise ValueError(explain(error, path)) from error
+
+
+async def _serve_and_leave(settings: Settings, path: Path | None, read: Callable[[], Settings]) -> None:
     """Does not return: closing the event loop would wait for threads of Faust that may never end, for instance where
     the broker is gone. Everything of ours is closed by then."""
-    leave(await serve(settings, lambda url: click.echo(f"serving {url}/metrics", err=True)))
+    leave(await serve(settings, lambda url: click.echo(f"serving {url}/metrics", err=True), path, read))

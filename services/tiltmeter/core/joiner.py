@@ -71,6 +71,10 @@ class Joiner:
                 }
             )
 
+    def change_policy(self, policy: JoinPolicy) -> None:
+        """Decide with ``policy`` from the next batch on. Only what does not shape state may differ: expectations."""
+        self._policy = policy
+
     # 1 ------------------------------------------------------------------------------------------------------
 
     def decide(

@@ -63,7 +63,7 @@ class VersionWatch:
         self.lifted_panes = 0
         self.history = History()
         self._worse = Conjunction(DRIFT, PERFORMANCE)
-        self._drift_and_performance = AlertState(clear_panes=1)
+        self._drift_and_performance = AlertState(policy.tolerances.clear_panes)
         self._reported = dict.fromkeys((DRIFT, PERFORMANCE), False)
         self.min_samples = policy.tolerances.min_samples
 
@@ -99,14 +99,12 @@ class VersionWatch:
     def advance(self, complete_to_ms: int) -> list[dict[str, Any]]:
         """Both timelines are complete to here (event time): what needs both of them is decided now."""
         alerts: list[dict[str, Any] | None] = []
-        for at_ms, both in self._worse.advance(complete_to_ms):
+        for at_ms, since in self._worse.advance(complete_to_ms):
             key, state = self._key(at_ms), self._drift_and_performance
-            if both:
-                alerts.append(
-                    state.on_pane(
-                        _WORSE, key, Word(True, False, {}, "inputs have drifted and performance has fallen")
-                    )
-                )
+            if since:
+                lasting = {f"{kind}_seconds": (at_ms - began) / 1000 for kind, began in since.items()}
+                word = Word(True, False, lasting, "inputs have drifted and performance has fallen")
+                alerts.append(state.on_pane(_WORSE, key, word))
             else:
                 alerts.append(state.withdraw(key, "drift or loss of performance is over"))
         return [alert for alert in alerts if alert is not None]

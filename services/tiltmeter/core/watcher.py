@@ -19,7 +19,7 @@ from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.version_watch import VersionWatch
 
-FORM = 1
+FORM = 2
 
 
 class Watcher:
@@ -65,6 +65,16 @@ class Watcher:
             if not watch.silent_at(self.complete_to_ms):
                 yield watch
 
+    def with_policy(self, policy: ModelPolicy) -> Watcher:
+        """The same state, judged by ``policy`` from now on. Evidence against a null that is no longer asked is
+        forgotten; alerts that fire go on until they resolve."""
+        successor = Watcher(self.model, policy, self.merge.delay_ms, self._references)
+        successor.restore(self.snapshot())
+        for watch in successor.versions.values():
+            for alert in watch.alerts():
+                alert.state.clear_panes = policy.tolerances.clear_panes
+        return successor
+
     def _forget_if_gone(self, name: tuple[str, str], now_ms: int) -> list[dict[str, Any]]:
         """Whether a long pause is noticed while it lasts or by the pane that ends it, the outcome is the same."""
         watch = self.versions.get(name)
@@ -95,7 +105,10 @@ class Watcher:
     def restore(self, raw: bytes) -> None:
         wire = orjson.loads(raw)
         if wire["form"] != FORM:
-            raise ValueError(f"watch snapshot of form {wire['form']}; this version reads form {FORM}")
+            raise ValueError(
+                f"watch snapshot of form {wire['form']}; this version reads form {FORM}. Run the version that wrote "
+                "it, or empty the snapshots topic: what the panes topic still holds is then judged again."
+            )
         self.merge = restore_merge(wire["merge"], self.merge.delay_ms)
         for state in wire["versions"]:
             key = PaneKey(0, state["width"], self.model, state["version"], state["segment"])

@@ -67,10 +67,12 @@ class Window(Generic[A]):
         self.total = self._empty()
 
     def snapshot(self) -> list[tuple[int, dict[str, Any]]]:
-        return [(slot, amount.to_wire()) for slot, amount in sorted(self._slots.items())]
+        """(start in event time, sum) of each slot."""
+        return [(slot * self._slot_ms, amount.to_wire()) for slot, amount in sorted(self._slots.items())]
 
     def restore(self, wire: list[Any], read: Callable[[dict[str, Any]], A]) -> None:
+        """Take up a snapshot, also one of a window of another length: what still belongs into this one is kept, a
+        coarse slot where it began, and a longer window fills up with time."""
         self.clear()
-        for slot, amount in wire:
-            self._slots[slot] = read(amount)
-            self.total.add(self._slots[slot])
+        for start_ms, amount in wire:
+            self.add(start_ms, read(amount))

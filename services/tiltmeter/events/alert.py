@@ -9,15 +9,17 @@ from pydantic.config import JsonDict
 
 from tiltmeter.events.wire import EventTime, Finite, Name, WireModel
 
-AlertKind = Literal[
+#: Kinds this version knows. Not an enumeration of the wire: a newer worker may say more.
+KINDS = (
     "feature_drift",
     "prediction_drift",
     "performance",
     "adwin_gate",
+    "drift_and_performance",
     "data_quality",
     "label_coverage",
     "monitor",
-]
+)
 Severity = Literal["info", "warning", "critical"]
 
 _EXAMPLE: JsonDict = {
@@ -53,7 +55,9 @@ class Alert(WireModel):
     id: Name = Field(description="Identity of this transition; equal for a repeated publication.")
     fingerprint: Name = Field(description="Identity of the alert: kind, subject, model, version and segment.")
     transition: Literal["firing", "resolved"] = Field(description="What the alert does now.")
-    kind: AlertKind = Field(description="What kind of change was found.")
+    kind: Name = Field(
+        description=f"What kind of change was found: {', '.join(KINDS)}; newer versions may know more."
+    )
     subject: Name = Field(description="The feature, metric or part of the monitor it is about.")
     severity: Severity = Field(
         description="Performance and proved detectors may be critical; a heuristic never."

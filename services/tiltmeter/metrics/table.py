@@ -106,6 +106,12 @@ _ALL = [
     Metric("stray_panes", "counter", "Panes that came after they had been judged.", ("model",)),
     Metric("assigned_partitions", "gauge", "Source partitions this worker owns.", ("stage",)),
     Metric("dropped_series", "counter", "Series left out because a metric reached its limit."),
+    Metric(
+        "config_last_reload_successful", "gauge", "0 if the configuration file cannot be used as it is now."
+    ),
+    Metric(
+        "config_last_reload_success_timestamp_seconds", "gauge", "When the configuration in force was read."
+    ),
     Metric("build_info", "gauge", "1, with the version of Tiltmeter.", ("version",)),
 ]
 METRICS = {metric.name: metric for metric in _ALL}

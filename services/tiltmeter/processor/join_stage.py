@@ -75,6 +75,12 @@ class JoinStage:
         if store is not None:
             store.close()
 
+    def change_policy(self, policy: JoinPolicy) -> None:
+        """From the next batch on."""
+        self._policy = policy
+        for owned in self.owned.values():
+            owned.joiner.change_policy(policy)
+
     async def stop(self) -> None:
         """After the last ``close``. What a broker that is gone does not take is sent again by the next owner."""
         if self._producer is not None:

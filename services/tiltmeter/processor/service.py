@@ -17,6 +17,7 @@ from tiltmeter.kafka.admin import TopicAdmin
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.reference_topic import ReferenceTopic
 from tiltmeter.kafka.topics import TopicNames
+from tiltmeter.processor.config_reload import ConfigReload
 from tiltmeter.processor.engine.options import EngineOptions
 from tiltmeter.processor.engine.owner import Engine
 from tiltmeter.processor.engine.worker import process
@@ -36,8 +37,14 @@ class PartitionCountError(ValueError):
     """The two source topics cannot be joined partition by partition."""
 
 
-async def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> int:
-    """Process until a signal (0) or a failure (1). ``ready`` is told the address of the web server."""
+async def serve(
+    settings: Settings,
+    ready: Callable[[str], None] | None = None,
+    path: Path | None = None,
+    read: Callable[[], Settings] | None = None,
+) -> int:
+    """Process until a signal (0) or a failure (1). ``ready`` is told the address of the web server; ``read`` gives
+    the settings anew when the file at ``path`` changes (see :class:`ConfigReload`)."""
     connection = settings.connection()
     names = TopicNames(settings.kafka.topic_prefix)
     partitions, panes_partitions = await asyncio.to_thread(_counts, connection, names)
@@ -64,7 +71,14 @@ async def serve(settings: Settings, ready: Callable[[str], None] | None = None) 
     )
     with tempfile.TemporaryDirectory(prefix="tiltmeter-") as scratch:
         options = _engine_options(settings, Path(scratch))
-        async with Web(join, watch, settings.processor.host, settings.processor.port) as web:
+
+        def change(new: Settings) -> None:
+            for stage in (join, watch):
+                stage.change_policy(new.join_policy())
+
+        reload = ConfigReload(path, settings, read or (lambda: settings), change)
+        web = Web(join, watch, reload, settings.processor.host, settings.processor.port)
+        async with web, reload:
             if ready is not None:
                 ready(web.url)
             refreshing = asyncio.create_task(_keep_fresh(references, reference_topic))

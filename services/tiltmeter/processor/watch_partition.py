@@ -30,8 +30,8 @@ from tiltmeter.kafka.reference_topic import reference_record
 from tiltmeter.kafka.topics import TopicNames
 from tiltmeter.processor.stage import Batch
 
-#: Alerts kept per model for the status page.
-ALERTS_SHOWN = 200
+#: Alerts per model for the status page, and how many of them outlive the worker.
+ALERTS_SHOWN, ALERTS_KEPT = 200, 50
 
 
 class WatchPartition:
@@ -71,10 +71,10 @@ class WatchPartition:
             if record.key is None or record.value is None:
                 continue
             header, raw = zlib.decompress(record.value).split(b"\n", 1)
-            model = record.key.decode()
-            watcher = self._watcher(model)
-            watcher.restore(raw)
-            self._from[model] = orjson.loads(header)["next"]
+            model, taken = record.key.decode(), orjson.loads(header)
+            self._watcher(model).restore(raw)
+            self._from[model] = taken["next"]
+            self.alerts[model] = deque(taken.get("alerts", ()), maxlen=ALERTS_SHOWN)
         self._end_at_start = log_end
         return min(self._from.values(), default=None)
 
@@ -134,11 +134,20 @@ class WatchPartition:
             self.watchers[model] = watcher
         return self.watchers[model]
 
+    def change_policy(self, policy: JoinPolicy) -> None:
+        """Watch by ``policy`` from the next batch on, with all that is known."""
+        before, self._policy = self._policy, policy
+        for model, watcher in self.watchers.items():
+            if policy.model(model) != before.model(model):
+                self.watchers[model] = watcher.with_policy(policy.model(model))
+                self._changed.add(model)
+
     async def snapshot(self) -> None:
         """Write the state of every model that has changed, with the offset up to which it has read."""
-        header = orjson.dumps({"next": self._next})
         sent = []
         for model in sorted(self._changed):
+            shown = list(self.alerts.get(model, ()))[-ALERTS_KEPT:]
+            header = orjson.dumps({"next": self._next, "alerts": shown})
             value = zlib.compress(header + b"\n" + self.watchers[model].snapshot(), 1)
             sent.append(
                 await self._producer.produce(self._names.snapshots, self._partition, model.encode(), value)

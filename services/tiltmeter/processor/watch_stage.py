@@ -73,6 +73,12 @@ class WatchStage:
         if owned is not None:
             await owned.snapshot()
 
+    def change_policy(self, policy: JoinPolicy) -> None:
+        """From the next batch on."""
+        self._policy = policy
+        for owned in self.owned.values():
+            owned.change_policy(policy)
+
     async def stop(self) -> None:
         """After the last ``close``. What a broker that is gone does not take is sent again by the next owner."""
         if self._producer is not None:

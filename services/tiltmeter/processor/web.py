@@ -16,6 +16,7 @@ from tiltmeter.metrics.collector import SnapshotCollector
 from tiltmeter.metrics.join_samples import join_samples
 from tiltmeter.metrics.model_samples import model_samples
 from tiltmeter.metrics.sample import Sample
+from tiltmeter.processor.config_reload import ConfigReload
 from tiltmeter.processor.join_stage import JoinStage
 from tiltmeter.processor.page.detail import detail
 from tiltmeter.processor.page.document import document
@@ -26,9 +27,12 @@ from tiltmeter.processor.watch_stage import WatchStage
 class Web:
     """An async context manager; ``port`` 0 takes a free one (see :attr:`url`)."""
 
-    def __init__(self, join: JoinStage, watch: WatchStage, host: str, port: int) -> None:
+    def __init__(
+        self, join: JoinStage, watch: WatchStage, reload: ConfigReload, host: str, port: int
+    ) -> None:
         self._join = join
         self._watch = watch
+        self._reload = reload
         self._host, self._port = host, port
         #: Whether the group's assignment has been taken up; the engine says so once it runs.
         self.settled: Callable[[], bool] = lambda: bool(self._join.owned or self._watch.owned)
@@ -98,6 +102,8 @@ class Web:
 
     def _worker(self) -> Iterator[Sample]:
         yield Sample("build_info", (__version__,), 1)
+        yield Sample("config_last_reload_successful", (), float(self._reload.successful))
+        yield Sample("config_last_reload_success_timestamp_seconds", (), self._reload.succeeded_at)
         yield Sample("assigned_partitions", ("join",), len(self._join.owned))
         yield Sample("assigned_partitions", ("watch",), len(self._watch.owned))
 
