@@ -88,6 +88,13 @@ class ProcessorSettings(Section):
     port: int = Field(6066, ge=0, le=65535)
     snapshot_every: Duration = _default("30s")
     session_timeout: Duration = _default("30s", "A worker silent for so long loses its partitions.")
+    member_id: str | None = Field(
+        None,
+        max_length=249,
+        pattern="^[a-zA-Z0-9._-]+$",
+        description="Name of this worker among its group, as the pod's: it keeps its partitions over a restart "
+        "shorter than session_timeout.",
+    )
     batch_records: int = Field(
         4096, ge=1, le=65536, description="Most records of one partition in a micro-batch."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,41 @@ def test_workers_come_and_go_while_records_flow(broker: Broker, topic_prefix: st
     scene.assert_exactly_once()
     scene.assert_output_complete()
     assert scene.committed() == scene.produced
+
+
+@pytest.mark.parametrize("leaver", ["leader", "follower"])
+def test_a_named_worker_comes_back_to_its_partitions_and_the_other_notices_nothing(
+    broker: Broker, topic_prefix: str, tmp_path: Path, leaver: str
+) -> None:
+    """
+    stayer    |======================================   opens its partitions once
+    leaver    |======|  stops  |=====================   the same partitions as before
+                      ^ within the session timeout
+    """
+    scene = Scene(broker.bootstrap, topic_prefix, tmp_path, partitions=4)
+
+    def worker(name: str) -> WorkerProcess:
+        return scene.worker(name, options={"member_id": name, "session_timeout": 30.0})
+
+    with ExitStack() as stack:
+        workers = {}
+        for name in ("leader", "follower"):  # the first to come leads the group
+            workers[name] = stack.enter_context(worker(name))
+            wait_until(lambda: sum(len(w.owned()) for w in workers.values()) == 8)
+        wait_until(lambda: {len(w.owned()) for w in workers.values()} == {4})
+        left = workers.pop(leaver)
+        (stayer,) = workers.values()
+        theirs, opened, closed = left.owned(), len(stayer.saw("open")), len(stayer.saw("close"))
+        scene.produce(50)
+        wait_until(lambda: scene.done(stayer, left))
+        assert left.stop() == 0
+        scene.produce(50)
+        again = stack.enter_context(worker(leaver))
+        wait_until(lambda: scene.done(stayer, again))
+        assert again.owned() == theirs
+        assert (len(stayer.saw("open")), len(stayer.saw("close"))) == (opened, closed)
+        assert [again.stop(), stayer.stop()] == [0, 0]
+    scene.assert_exactly_once()
 
 
 def test_a_zombie_s_late_writes_are_void(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:

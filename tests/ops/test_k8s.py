@@ -27,6 +27,14 @@ def pod(base: dict[str, Resource]) -> Resource:
     return spec
 
 
+def test_a_worker_s_name_is_its_pod_s() -> None:
+    """A name that two pods share would let each throw the other out of the group."""
+    stateful = yaml.safe_load((K8S / "base" / "statefulset.yaml").read_text())
+    (container,) = stateful["spec"]["template"]["spec"]["containers"]
+    member = {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    assert container["env"] == [{"name": "TILTMETER_PROCESSOR__MEMBER_ID", **member}]
+
+
 @pytest.mark.parametrize("path", render(), ids=lambda path: path.name)
 def test_a_file_that_follows_from_others_is_up_to_date(path: Path) -> None:
     assert path.read_text() == render()[path], "PYTHONPATH=tests .venv/bin/python -m ops.k8s_files writes it"

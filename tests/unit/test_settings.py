@@ -76,3 +76,12 @@ def test_a_password_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TILTMETER_KAFKA__SASL_PASSWORD", "hunter2")
     assert "hunter2" not in repr(load(None))
     assert "hunter2" not in load(None).model_dump_json()
+
+
+def test_a_pod_s_name_can_be_the_worker_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(None).processor.member_id is None
+    monkeypatch.setenv("TILTMETER_PROCESSOR__MEMBER_ID", "tiltmeter-0")
+    assert load(None).processor.member_id == "tiltmeter-0"
+    monkeypatch.setenv("TILTMETER_PROCESSOR__MEMBER_ID", "tiltmeter 0")  # Kafka allows no space
+    with pytest.raises(ValidationError, match=r"processor\.member_id"):
+        load(None)

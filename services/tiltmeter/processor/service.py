@@ -125,6 +125,7 @@ def _engine_options(settings: Settings, scratch: Path) -> EngineOptions:
         connection=settings.connection(),
         group_id=settings.processor.group,
         data_dir=scratch,
+        member_id=settings.processor.member_id,
         session_timeout=session,
         heartbeat_interval=min(3.0, session / 6),
         rebalance_timeout=max(session, 10.0),
