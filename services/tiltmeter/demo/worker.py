@@ -58,6 +58,10 @@ class Worker:
         self._reader.start()
         self._await_ready()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def check(self) -> None:
         """Raise if the processor has ended."""
         if self._process.poll() is not None:
