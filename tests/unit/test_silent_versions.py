@@ -49,7 +49,7 @@ def pass_to(watcher: Watcher, at_ms: int) -> list[dict[str, Any]]:
 
 
 def series_of(watcher: Watcher) -> set[str]:
-    return {sample.labels[1] for sample in model_samples(watcher) if sample.metric == "predictions"}
+    return {s.labels[1] for part in model_samples(watcher) for s in part if s.metric == "predictions"}
 
 
 def firing(alerts: list[dict[str, Any]]) -> set[str]:

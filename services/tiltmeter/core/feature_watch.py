@@ -9,6 +9,7 @@ from typing import Any
 
 from tiltmeter.core.drift.categorical import aligned_counts, categorical_distance
 from tiltmeter.core.drift.categorical import at_least as categories_at_least
+from tiltmeter.core.drift.effect_sizes import EffectSizes, effect_sizes
 from tiltmeter.core.drift.ks import KsBudget, ks_distance
 from tiltmeter.core.histogram import atomic_mask
 from tiltmeter.core.panes.feature_counts import FeatureCounts
@@ -134,6 +135,13 @@ class FeatureWatch:
         """Every feature of a window, and the predictions under :data:`OUTPUT`."""
         for name in self._watched:
             yield name, self._drift(name, counts_of(total, name))
+
+    def effects(self, total: PredictionPane) -> Iterator[tuple[str, EffectSizes]]:
+        """Effect sizes of what has been counted in a window, under the names of :meth:`drifts`."""
+        for name, watched in self._watched.items():
+            sizes = effect_sizes(watched.profile, counts_of(total, name))
+            if sizes is not None:
+                yield name, sizes
 
     def _tolerances(self) -> tuple[tuple[str, float], ...]:
         t = self._policy.tolerances

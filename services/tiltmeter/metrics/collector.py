@@ -2,51 +2,73 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from tiltmeter.metrics.sample import Sample
+from tiltmeter.metrics.sample import Sample, Value
+from tiltmeter.metrics.series_cap import Labels, SeriesCap
 from tiltmeter.metrics.table import METRICS, Metric
 
-#: Series one metric may have. Beyond, series are dropped and counted: hostile names cannot grow a scrape.
-SERIES_LIMIT = 5_000
-
 Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+#: What one metric has in one scrape.
+Series = dict[str, dict[Labels, Value]]
 
 
-class SnapshotCollector(Collector):
-    """``sources`` are asked at every scrape; the first sample of a series counts."""
+class SnapshotCollector:
+    """``parts`` is called at every scrape and gives the samples in parts: a part is read in one go, between two
+    parts the worker goes on working."""
 
-    def __init__(self, sources: Iterable[Callable[[], Iterator[Sample]]]) -> None:
-        self._sources = list(sources)
+    def __init__(self, parts: Callable[[], Iterable[Iterable[Sample]]]) -> None:
+        self._parts = parts
+        self._caps = {name: SeriesCap(metric) for name, metric in METRICS.items()}
         self._dropped = 0
+        self._one_at_a_time = asyncio.Lock()
 
-    def describe(self) -> Iterator[Family]:
-        """Nothing is asked before the first scrape."""
-        for metric in METRICS.values():
-            yield _family(metric)
+    async def text(self) -> bytes:
+        """The exposition. The event loop is held for one part at a time; the text is written in a thread."""
+        async with self._one_at_a_time:
+            for cap in self._caps.values():
+                cap.begin()
+            for part in self._parts():
+                self._read(part)
+                await asyncio.sleep(0)
+            series = self._finish()
+        return await asyncio.to_thread(_text, series)
+
+    def _read(self, part: Iterable[Sample]) -> None:
+        for metric, labels, value in part:
+            self._caps[metric].add(labels, value)
+
+    def _finish(self) -> Series:
+        series: Series = {}
+        for name, cap in self._caps.items():
+            series[name], left_out = cap.finish()
+            self._dropped += left_out
+        series["dropped_series"] = {(): float(self._dropped)}
+        return series
+
+
+class _Families(Collector):
+    """The shape in which the client library wants to be told."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
 
     def collect(self) -> Iterator[Family]:
-        families: dict[str, Family] = {}
-        series: dict[str, set[tuple[str, ...]]] = {}
-        for source in self._sources:
-            for sample in source():
-                metric = METRICS[sample.metric]
-                seen = series.setdefault(metric.name, set())
-                if sample.labels in seen:
-                    continue
-                if len(seen) >= SERIES_LIMIT:
-                    self._dropped += 1
-                    continue
-                seen.add(sample.labels)
-                if metric.name not in families:
-                    families[metric.name] = _family(metric)
-                _add(families[metric.name], sample)
-        families["dropped_series"] = _family(METRICS["dropped_series"])
-        _add(families["dropped_series"], Sample("dropped_series", (), self._dropped))
-        yield from families.values()
+        for name, values in self._series.items():
+            if values:
+                family = _family(METRICS[name])
+                for labels, value in values.items():
+                    _add(family, labels, value)
+                yield family
+
+
+def _text(series: Series) -> bytes:
+    return generate_latest(_Families(series))
 
 
 def _family(metric: Metric) -> Family:
@@ -58,12 +80,11 @@ def _family(metric: Metric) -> Family:
     return GaugeMetricFamily(name, metric.help, labels=metric.labels)
 
 
-def _add(family: Family, sample: Sample) -> None:
-    labels = list(sample.labels)
+def _add(family: Family, labels: Labels, value: Value) -> None:
     if isinstance(family, HistogramMetricFamily):
-        assert isinstance(sample.value, tuple)
-        buckets, total = sample.value
-        family.add_metric(labels, buckets, total)
+        assert isinstance(value, tuple)
+        buckets, total = value
+        family.add_metric(list(labels), buckets, total)
     else:
-        assert not isinstance(sample.value, tuple)
-        family.add_metric(labels, sample.value)
+        assert not isinstance(value, tuple)
+        family.add_metric(list(labels), value)

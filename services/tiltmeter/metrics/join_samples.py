@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
-from tiltmeter.core.join_state import NEVER, JoinState
+from tiltmeter.core.join_state import NEVER, JoinState, counter
+from tiltmeter.events.reasons import Reason
 from tiltmeter.metrics.sample import Sample
 
 #: Counters of the join state → metric and its extra labels before ``partition``.
@@ -15,13 +16,31 @@ _COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "expired": ("expired_predictions", ()),
     "orphaned": ("orphaned_feedback", ()),
 }
+#: Reasons that cannot reject an event of this side. A conflicting duplicate is counted as that.
+_IMPOSSIBLE = {
+    PREDICTIONS: {Reason.MISSING_LABEL, Reason.BAD_LABEL, Reason.NONFINITE_LABEL},
+    FEEDBACK: {
+        Reason.MISSING_MODEL,
+        Reason.BAD_MODEL,
+        Reason.MISSING_PREDICTION,
+        Reason.BAD_PREDICTION,
+        Reason.TOO_MANY_FEATURES,
+    },
+}
+REASONS = {
+    side: tuple(r for r in Reason if r not in impossible and r is not Reason.CONFLICTING_DUPLICATE)
+    for side, impossible in _IMPOSSIBLE.items()
+}
 
 
-def join_samples(partition: int, state: JoinState, topics: Mapping[str, str]) -> Iterator[Sample]:
-    """Of one partition; ``topics`` names the topic of each side. Counters are exact: they are part of the state,
-    so they go on where they stood after a restart, here or on another worker."""
+def join_samples(
+    partition: int, state: JoinState, topics: Mapping[str, str], misplaced: Mapping[str, int], now: float
+) -> Iterator[Sample]:
+    """Of one partition; ``topics`` names the topic of each side, ``now`` is the wall clock in epoch seconds.
+    Counters are exact: they are part of the state, so they go on where they stood after a restart, here or on
+    another worker."""
     p = str(partition)
-    for name, count in state.counters.items():
+    for name, count in (_zeros(state) | state.counters).items():
         kind, *labels = name.split("\x1f")
         if kind == "rejected":
             yield Sample("rejected_events", (topics[labels[0]], labels[1], p), count)
@@ -37,7 +56,19 @@ def join_samples(partition: int, state: JoinState, topics: Mapping[str, str]) ->
         waiting[family] += sum(by_group.values())
     yield Sample("pending_predictions", (p,), waiting["p"])
     yield Sample("feedback_waiting", (p,), waiting["f"])
-    for side in (PREDICTIONS, FEEDBACK):
+    for side, topic in topics.items():
+        yield Sample("wrong_partition", (topic, p), misplaced[side])
         mark = state.sides[side].watermark_ms
         if mark > NEVER:
             yield Sample("watermark_timestamp_seconds", (p, side), mark / 1000)
+            yield Sample("watermark_delay_seconds", (p, side), now - mark / 1000)
+
+
+def _zeros(state: JoinState) -> dict[str, int]:
+    """Every counter whose labels are known before its first event, so that ``increase()`` sees that event."""
+    names = [counter("rejected", side, reason) for side, reasons in REASONS.items() for reason in reasons]
+    names.append(counter("orphaned"))
+    for group in state.groups:
+        names.append(counter("late", PREDICTIONS, *group))
+        names += [counter(kind, *group) for kind in _COUNTERS if kind != "orphaned"]
+    return dict.fromkeys(names, 0)

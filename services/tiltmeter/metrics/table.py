@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
+#: What becomes of series beyond the limit: one series that adds them up, one that shows the largest, or none.
+Fold = Literal["sum", "max", "drop"]
 MODEL = ("model", "version", "segment")
+#: Labels whose values come from outside or grow with the load; all others have a handful of values.
+OPEN_LABELS = frozenset({*MODEL, "feature", "subject", "reference_id", "partition"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,11 @@ class Metric:
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
+    gauge_fold: Fold = "drop"
+
+    @property
+    def fold(self) -> Fold:
+        return self.gauge_fold if self.kind == "gauge" else "sum"
 
     @property
     def full_name(self) -> str:
@@ -39,8 +48,8 @@ _ALL = [
     ),
     Metric("prediction_score", "histogram", "Scores or confidences of predictions.", MODEL),
     Metric("serving_latency_seconds", "histogram", "Latency the serving code reported.", MODEL),
-    Metric("window_samples", "gauge", "Labelled predictions in the window.", (*MODEL, "window")),
-    Metric("window_predictions", "gauge", "Predictions in the window.", (*MODEL, "window")),
+    Metric("window_samples", "gauge", "Labelled predictions in the window.", (*MODEL, "window"), "sum"),
+    Metric("window_predictions", "gauge", "Predictions in the window.", (*MODEL, "window"), "sum"),
     Metric("reference_info", "gauge", "1, with the reference in force.", (*MODEL, "reference_id", "state")),
     Metric("accuracy_ratio", "gauge", "Share of correct classes in the window.", (*MODEL, "window")),
     Metric("precision_ratio", "gauge", "Precision (positive class, or macro).", (*MODEL, "window")),
@@ -59,6 +68,24 @@ _ALL = [
         (*MODEL, "feature", "window", "bound"),
     ),
     Metric(
+        "drift_psi",
+        "gauge",
+        "Population stability index over ten groups, or categories; nats.",
+        (*MODEL, "feature", "window"),
+    ),
+    Metric(
+        "drift_js",
+        "gauge",
+        "Jensen-Shannon distance over ten groups, or categories; 0 to 1.",
+        (*MODEL, "feature", "window"),
+    ),
+    Metric(
+        "drift_wasserstein",
+        "gauge",
+        "Wasserstein-1 distance in the feature's units.",
+        (*MODEL, "feature", "window"),
+    ),
+    Metric(
         "drift_evidence_ratio",
         "gauge",
         "Log evidence over log threshold; 1 alarms.",
@@ -66,7 +93,13 @@ _ALL = [
     ),
     Metric("adwin_mean", "gauge", "Mean of ADWIN's adaptive window.", (*MODEL, "signal")),
     Metric("adwin_cuts", "counter", "Cuts of ADWIN's window.", (*MODEL, "signal", "direction")),
-    Metric("alert_active", "gauge", "1 while the alert is firing.", (*MODEL, "kind", "subject", "severity")),
+    Metric(
+        "alert_active",
+        "gauge",
+        "1 while the alert is firing.",
+        (*MODEL, "kind", "subject", "severity"),
+        "max",
+    ),
     Metric("alerts", "counter", "Alerts fired.", (*MODEL, "kind", "severity")),
     Metric(
         "expired_predictions",
@@ -94,18 +127,24 @@ _ALL = [
     Metric(
         "wrong_partition", "counter", "Sampled events whose key belongs elsewhere.", ("topic", "partition")
     ),
-    Metric("pending_predictions", "gauge", "Predictions waiting for a label.", ("partition",)),
-    Metric("feedback_waiting", "gauge", "Feedback waiting for its prediction.", ("partition",)),
+    Metric("pending_predictions", "gauge", "Predictions waiting for a label.", ("partition",), "sum"),
+    Metric("feedback_waiting", "gauge", "Feedback waiting for its prediction.", ("partition",), "sum"),
     Metric(
         "watermark_timestamp_seconds",
         "gauge",
         "Event time the partition is complete to.",
         ("partition", "side"),
     ),
+    Metric(
+        "watermark_delay_seconds",
+        "gauge",
+        "Wall clock minus the event time the partition is complete to.",
+        ("partition", "side"),
+    ),
     Metric("pane_conflicts", "counter", "Panes sent twice with different content: a bug.", ("model",)),
     Metric("stray_panes", "counter", "Panes that came after they had been judged.", ("model",)),
     Metric("assigned_partitions", "gauge", "Source partitions this worker owns.", ("stage",)),
-    Metric("dropped_series", "counter", "Series left out because a metric reached its limit."),
+    Metric("dropped_series", "counter", "Series folded or left out because a metric reached its limit."),
     Metric(
         "config_last_reload_successful", "gauge", "0 if the configuration file cannot be used as it is now."
     ),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Self
 
 import orjson
 from aiohttp import web
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from tiltmeter import __version__
 from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
@@ -36,14 +36,12 @@ class Web:
         self._host, self._port = host, port
         #: Whether the group's assignment has been taken up; the engine says so once it runs.
         self.settled: Callable[[], bool] = lambda: bool(self._join.owned or self._watch.owned)
-        self._registry = CollectorRegistry()
-        self._registry.register(SnapshotCollector([self._worker, self._partitions, self._models]))
+        self._collector = SnapshotCollector(self._samples)
         self.url = ""
 
     async def __aenter__(self) -> Self:
         app = web.Application()
         routes: dict[str, Callable[[web.Request], web.Response]] = {
-            "/metrics": self._metrics,
             "/healthz": self._healthy,
             "/readyz": self._ready,
             "/status.json": self._status,
@@ -52,6 +50,7 @@ class Web:
         }
         for path, answer in routes.items():
             app.router.add_get(path, _handler(answer))
+        app.router.add_get("/metrics", self._metrics)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
@@ -63,10 +62,8 @@ class Web:
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
 
-    def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+    async def _metrics(self, _: web.Request) -> web.StreamResponse:
+        return web.Response(body=await self._collector.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     def _healthy(self, _: web.Request) -> web.Response:
         """That this is answered says that the event loop turns; also during rebalancing and restore."""
@@ -100,24 +97,21 @@ class Web:
         page = document()
         return web.Response(body=page.html, headers=page.headers)
 
+    def _samples(self) -> Iterator[Iterable[Sample]]:
+        """In parts; what is owned may change between two of them."""
+        yield self._worker()
+        topics = dict(zip((PREDICTIONS, FEEDBACK), self._join.topics, strict=True))
+        for partition, owned in list(self._join.owned.items()):
+            yield join_samples(partition, owned.joiner.state, topics, owned.misplaced, time.time())
+        for watcher in list(self._watch.watchers()):
+            yield from model_samples(watcher)
+
     def _worker(self) -> Iterator[Sample]:
         yield Sample("build_info", (__version__,), 1)
         yield Sample("config_last_reload_successful", (), float(self._reload.successful))
         yield Sample("config_last_reload_success_timestamp_seconds", (), self._reload.succeeded_at)
         yield Sample("assigned_partitions", ("join",), len(self._join.owned))
         yield Sample("assigned_partitions", ("watch",), len(self._watch.owned))
-
-    def _partitions(self) -> Iterator[Sample]:
-        predictions, feedback = self._join.topics
-        for partition, owned in self._join.owned.items():
-            state = owned.joiner.state
-            yield from join_samples(partition, state, {PREDICTIONS: predictions, FEEDBACK: feedback})
-            for side, topic in ((PREDICTIONS, predictions), (FEEDBACK, feedback)):
-                yield Sample("wrong_partition", (topic, str(partition)), owned.misplaced[side])
-
-    def _models(self) -> Iterator[Sample]:
-        for watcher in self._watch.watchers():
-            yield from model_samples(watcher)
 
 
 def _json(answer: dict[str, Any], code: int = 200) -> web.Response:

@@ -1,0 +1,23 @@
+"""What the detectors on a model's losses hold: evidence, and ADWIN's window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.metrics.sample import Sample
+
+
+def evidence_samples(watch: VersionWatch) -> Iterator[Sample]:
+    """Before the first label pane a model that decides its task itself has no signal to name."""
+    of = (watch.model, watch.version, watch.segment)
+    performance = watch.performance
+    for severity, evidence in performance.evidence.items():
+        detector = f"e_detector_{severity}"
+        yield Sample("drift_evidence_ratio", (*of, detector, performance.subject), evidence.ratio)
+    if watch.last_label_pane is None:
+        return
+    for direction, cuts in performance.cuts.items():
+        yield Sample("adwin_cuts", (*of, performance.subject, direction), cuts)
+    if performance.adwin.width:
+        yield Sample("adwin_mean", (*of, performance.subject), performance.adwin.mean)

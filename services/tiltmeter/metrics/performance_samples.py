@@ -1,0 +1,38 @@
+"""Rolling performance of a model, over each of its windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.performance import classification, regression
+from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.metrics.sample import Sample
+
+
+def performance_samples(watch: VersionWatch) -> Iterator[Sample]:
+    """NaN below the smallest sample size a number may rest on: an honest gap, not a guess."""
+    for window, labels in watch.labels.items():
+        of = (watch.model, watch.version, watch.segment, window)
+        yield Sample("window_samples", of, labels.total.n)
+        enough = labels.total.n >= watch.min_samples
+        for name, value in _values(labels.total).items():
+            yield Sample(name, of, value if enough else math.nan)
+
+
+def _values(outcomes: Outcomes) -> dict[str, float]:
+    values: dict[str, float] = {}
+    if outcomes.confusion:
+        values["accuracy_ratio"] = classification.accuracy(outcomes)
+        triple = classification.precision_recall_f1(outcomes)
+        values.update(zip(("precision_ratio", "recall_ratio", "f1_ratio"), triple, strict=True))
+        if outcomes.sum("scored"):
+            values["log_loss"] = classification.log_loss(outcomes)
+            values["brier_score"] = classification.brier_score(outcomes)
+    elif outcomes.sum("scored"):
+        values["mae"] = regression.mae(outcomes)
+        values["rmse"] = regression.rmse(outcomes)
+        values["bias"] = regression.bias(outcomes)
+        values["r2"] = regression.r2(outcomes)
+    return values
