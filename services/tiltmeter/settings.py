@@ -106,10 +106,12 @@ class ToleranceSettings(Section):
     error_rate: float = Field(0.02, ge=0, lt=1)
     error_rate_critical: float = Field(0.05, ge=0, lt=1)
     loss: float = Field(0.05, ge=0, lt=1)
+    quality: float = Field(0.02, gt=0, lt=1)
     warning_days: float = Field(30.0, gt=0)
     critical_days: float = Field(365.0, gt=0)
     min_samples: int = Field(200, ge=1)
     clear_panes: int = Field(5, ge=1)
+    learning_panes: int = Field(200, ge=0)
 
 
 class ExpectationSettings(Section):
@@ -147,9 +149,6 @@ class ModelSettings(Section):
         ge=0,
         description="Learn a reference from so many first predictions of a version without one; 0: never.",
     )
-    joint: bool = Field(
-        True, description="Count how features go together, where the reference says how they did."
-    )
     loss_scale: float = Field(1.0, gt=0, description="Regression without a reference: unit of errors.")
     silent_windows: int = Field(
         3,
@@ -181,7 +180,6 @@ class ModelSettings(Section):
             detection_window=self.detection_window,
             tolerances=Tolerances(**self.tolerances.model_dump()),
             from_first=self.from_first,
-            joint=self.joint,
             loss_scale=self.loss_scale,
             silent_windows=self.silent_windows,
             forget_ms=self.forget_after,

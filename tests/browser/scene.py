@@ -14,7 +14,7 @@ from numpy.random import Generator
 from tiltmeter.core.joiner import Joiner
 from tiltmeter.core.memory_store import MemoryStore
 from tiltmeter.core.pane_messages import pane_message, watermark_message
-from tiltmeter.core.policy import JoinPolicy, ModelPolicy
+from tiltmeter.core.policy import JoinPolicy, ModelPolicy, Tolerances
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.reference_builder import build_reference
 from tiltmeter.events.columns import LogRecord
@@ -30,7 +30,12 @@ from tiltmeter.processor.watch_stage import WatchStage
 START, SECOND = 1_767_786_000_000, 1_000
 EVIL = '<img src=x onerror="document.title=1337"><script>document.title=1337</script>'
 CONNECTION, NAMES = KafkaConnection("nowhere:9092"), TopicNames()
-POLICY = JoinPolicy(delay_ms=SECOND, default=ModelPolicy(pane_ms=SECOND, windows={"short": 10, "medium": 60}))
+POLICY = JoinPolicy(
+    delay_ms=SECOND,
+    default=ModelPolicy(
+        pane_ms=SECOND, windows={"short": 10, "medium": 60}, tolerances=Tolerances(learning_panes=0)
+    ),
+)
 #: In the order the page must list them.
 ORDER = ["credit-risk", EVIL, "churn", "house-prices", "no-labels", "no-reference"]
 

@@ -22,7 +22,9 @@ PARTITIONS = 4
 EVENTS = 60  # per partition and pane
 BAD = range(20, 35)  # panes in which the model is not well
 POLICY = ModelPolicy(
-    pane_ms=PANE_MS, windows={"short": 4, "long": 100}, tolerances=Tolerances(clear_panes=2, min_samples=10)
+    pane_ms=PANE_MS,
+    windows={"short": 4, "long": 100},
+    tolerances=Tolerances(clear_panes=2, min_samples=10, learning_panes=6),
 )
 DELAY_MS = 1_000
 

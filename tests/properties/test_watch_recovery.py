@@ -21,7 +21,7 @@ from tiltmeter.core.reference import NumericFeature, Performance
 from tiltmeter.core.reference_builder import build_reference
 from tiltmeter.core.windows import Window
 
-POLICY = ModelPolicy(pane_ms=10_000, tolerances=Tolerances(clear_panes=3))
+POLICY = ModelPolicy(pane_ms=10_000, tolerances=Tolerances(clear_panes=3, learning_panes=0))
 LABELS = 500
 
 

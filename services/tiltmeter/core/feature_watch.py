@@ -4,214 +4,181 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from tiltmeter.core.drift.categorical import aligned_counts, categorical_distance
-from tiltmeter.core.drift.categorical import at_least as categories_at_least
+from tiltmeter.core.budget import Budget
+from tiltmeter.core.distribution import OUTPUT, Distribution, Drift, counts_of
+from tiltmeter.core.distribution_evidence import DistributionEvidence
+from tiltmeter.core.drift.attribution import declared
 from tiltmeter.core.drift.effect_sizes import EffectSizes, effect_sizes
-from tiltmeter.core.drift.ks import KsBudget, ks_distance
-from tiltmeter.core.histogram import atomic_mask
-from tiltmeter.core.panes.feature_counts import FeatureCounts
+from tiltmeter.core.drift.ks import KsBudget
+from tiltmeter.core.family_alert import FamilyAlert, Member
+from tiltmeter.core.onset import Finding, Onset
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import ModelPolicy
-from tiltmeter.core.reference import CategoricalFeature, NumericFeature, ReferenceProfile
-from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word, withdraw_all
+from tiltmeter.core.reference import ReferenceProfile
+from tiltmeter.core.verdicts import ActiveAlert, withdraw_all
 from tiltmeter.core.windows import Window
 
-#: Shares of a model's false-alarm budget (statistics 3.6).
-FEATURE_SHARE, PREDICTION_SHARE = 0.2, 0.2
-#: 95 % DKW margin for saying "healthy": a wrong all-clear is repaired by the next alarm.
-_CLEAR = math.sqrt(math.log(2 / 0.05) / 2)
-#: The name under which predictions are watched beside features.
-OUTPUT = "(prediction)"
-#: So many drifted features at once are a warning of their own, about this subject.
-SEVERAL, TOGETHER = 3, "(features)"
-
-Profile = NumericFeature | CategoricalFeature
+#: All features together are one subject: one cause is one alert.
+TOGETHER = "(features)"
+#: So many drifted features at once are a warning (semantics 27).
+SEVERAL = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
-    """``low`` ≤ distance of the populations (with the budget's certainty); ``estimate`` ≤ distance of the
-    samples ≤ ``sample_high``; distance of the populations ≤ ``high``."""
+class Family:
+    """Distributions that share a part of the budget and one alert."""
 
-    rows: int
-    low: float
-    estimate: float
-    sample_high: float
-    high: float
-
-
-@dataclass(slots=True)
-class Watched:
-    """One feature, or the predictions. ``since`` holds, per alert, what came since it last looked bad."""
-
-    profile: Profile
-    kind: str
-    share: float
-    alerts: dict[str, AlertState] = field(default_factory=dict)
-    since: dict[str, FeatureCounts] = field(default_factory=dict)
+    members: tuple[str, ...]
+    log_threshold: float
+    alert: FamilyAlert
 
 
 class FeatureWatch:
-    """Sliding windows of panes, the drift of each feature in each window, and the alerts that follow."""
+    """Two detectors on every distribution at two tolerances: the KS distance of a sliding window, and e-SR on the
+    CDF. A feature is drifted from the first word of either to the proof of the opposite; the alert of its family
+    follows."""
 
-    def __init__(self, reference: ReferenceProfile, policy: ModelPolicy) -> None:
+    def __init__(
+        self, reference: ReferenceProfile, policy: ModelPolicy, before: FeatureWatch | None = None
+    ) -> None:
+        """``before``: the watch on another reference; what it knows of over-dispersion stays true."""
         self.reference = reference
-        self._policy = policy
-        self._watched = {
-            name: Watched(profile, "feature_drift", FEATURE_SHARE)
-            for name, profile in reference.features.items()
-        }
-        if reference.prediction is not None:
-            self._watched[OUTPUT] = Watched(reference.prediction, "prediction_drift", PREDICTION_SHARE)
-        self._atomic = {
-            name: atomic_mask(w.profile.edges)
-            for name, w in self._watched.items()
-            if isinstance(w.profile, NumericFeature)
-        }
-        self._several = AlertState(policy.tolerances.clear_panes)
-        for watched in self._watched.values():
-            for severity in ("info", "warning"):
-                watched.alerts[severity] = AlertState(policy.tolerances.clear_panes)
-                watched.since[severity] = FeatureCounts()
+        t = policy.tolerances
+        self._tolerances = (t.feature_ks, t.feature_ks_large)
+        self._clear_panes = t.clear_panes
+        budget = Budget.of(policy)
+        profiles = {OUTPUT: (reference.prediction,)} if reference.prediction is not None else {}
+        self._watched: dict[str, Distribution] = {}
+        self._families: dict[str, Family] = {}
+        for family, kind, subject, members in (
+            ("features", "feature_drift", TOGETHER, reference.features),
+            ("prediction", "prediction_drift", OUTPUT, {name: p for name, (p,) in profiles.items()}),
+        ):
+            if not members:
+                continue
+            ks = KsBudget(budget.part(family, "ks_window").arl_panes, len(members))
+            self._watched.update({name: Distribution(profile, ks) for name, profile in members.items()})
+            guarantee = (
+                f"{budget.promise((family,))} while every true KS distance stays within {t.feature_ks:g} in every "
+                f"pane; values of a pane count as independent after division by their over-dispersion"
+            )
+            self._families[family] = Family(
+                tuple(members),
+                budget.part(family, "e_sr").log_threshold,
+                FamilyAlert(kind, subject, guarantee, len(members), SEVERAL),
+            )
+        self._evidence = DistributionEvidence(self._watched, self._tolerances, t.learning_panes)
+        if before is not None:
+            for name in self._watched.keys() & before._watched.keys():
+                if before._evidence.learned(name):
+                    self._evidence.assume(name, before._evidence.phi(name))
+        self._onsets = {
+            name: tuple(Onset() for _ in self._tolerances) for name in self._watched
+        }  # by level - 1
 
     def on_pane(self, pane: PredictionPane, window: Window[PredictionPane]) -> list[dict[str, Any]]:
-        """Judge the detection window after ``pane`` has entered it; returns alerts to publish."""
-        alerts: list[dict[str, Any]] = []
-        for name, watched in self._watched.items():
-            drift = self._drift(name, counts_of(window.total, name))
-            for severity, tolerance in self._tolerances():
-                state = watched.alerts[severity]
-                if state.firing:
-                    watched.since[severity].add(counts_of(pane, name))
-                word = self._word(name, watched, severity, drift, tolerance)
-                alert = state.on_pane(self._subject(name, watched, severity, tolerance), pane.key, word)
-                if alert is not None:
-                    alerts.append(alert)
-                if not state.firing:
-                    watched.since[severity] = FeatureCounts()
-        together = self._together(pane.key)
-        return alerts if together is None else [*alerts, together]
+        """Judge ``pane`` and the detection window that it has entered; returns alerts to publish."""
+        counts = {name: counts_of(pane, name) for name in self._watched}
+        phi = {name: self._evidence.phi(name) for name in self._watched}
+        self._evidence.on_pane(counts)
+        thresholds = {name: f.log_threshold for f in self._families.values() for name in f.members}
+        near = {
+            *self._evidence.above(thresholds),
+            *((n, level) for n, of in self._onsets.items() for level, o in enumerate(of) if o.beyond),
+        }
+        log_m = self._evidence.log_evidence(near)
+        crossed = {
+            (name, level)
+            for family in self._families.values()
+            for level in range(len(self._tolerances))
+            for name in declared(
+                {n: m for (n, at), m in log_m.items() if at == level and n in family.members},
+                family.log_threshold,
+                len(family.members),
+            )
+        }
+        for family in self._families.values():
+            alone = family.log_threshold + math.log(len(family.members))
+            for name in family.members:
+                of = self._watched[name]
+                drift = of.drift(counts_of(window.total, name), phi[name])
+                for level, tolerance in enumerate(self._tolerances):
+                    stream = (name, level)
+                    found = Finding(
+                        drift, tolerance, stream in crossed, log_m.get(stream, -math.inf), alone, phi[name]
+                    )
+                    if self._onsets[name][level].on_pane(found, counts[name], of, self._clear_panes):
+                        self._evidence.restart(name, level)
+        alerts = []
+        for family in self._families.values():
+            alerts += family.alert.on_pane(pane.key, [m for n in family.members for m in self._member(n)])
+        return alerts
+
+    def _member(self, name: str) -> Iterator[Member]:
+        """With the numbers of the largest tolerance it is beyond."""
+        for level, onset in reversed(list(enumerate(self._onsets[name], 1))):
+            if onset.beyond:
+                learned = self._evidence.learned(name)
+                yield Member(name, level, learned, onset.upheld, onset.by, onset.numbers)
+                return
+
+    def drifted(self) -> dict[str, int]:
+        """Of every feature, and the predictions under :data:`OUTPUT`: 0 within, 1 drifted, 2 largely drifted."""
+        return {name: max((m.level for m in self._member(name)), default=0) for name in self._watched}
+
+    def evidence_ratios(self, window: PredictionPane) -> Iterator[tuple[str, str, float]]:
+        """(detector, name, ratio) at the smaller tolerance, ``window`` being the detection window; 1 is an alarm. A
+        feature may be declared together with others at a little less."""
+        log_m = self._evidence.log_evidence({(name, 0) for name in self._watched})
+        for family in self._families.values():
+            for name in family.members:
+                drift = self._watched[name].drift(counts_of(window, name), self._evidence.phi(name))
+                yield "ks_window", name, max(drift.low, 0.0) / self._tolerances[0]
+                alone = family.log_threshold + math.log(len(family.members))
+                yield "e_sr", name, max(log_m.get((name, 0), 0.0) / alone, 0.0)
+
+    def overdispersion(self) -> dict[str, float | None]:
+        """phi by name; None while it is being learned."""
+        return {n: self._evidence.phi(n) if self._evidence.learned(n) else None for n in self._watched}
 
     def withdraw(self, key: PaneKey) -> list[dict[str, Any]]:
         """Another reference is in force: what was compared with this one is no longer asked."""
         reason = f"withdrawn: reference {self.reference.reference_id} is no longer in force"
         return withdraw_all(self.alerts(), key, reason)
 
-    def _together_subject(self) -> Subject:
-        return Subject(
-            "feature_drift",
-            TOGETHER,
-            "warning",
-            "ks_window",
-            f"fires only while {SEVERAL} features have each been shown to drift; see their own alerts",
-        )
-
-    def _together(self, key: PaneKey) -> dict[str, Any] | None:
-        """One drifted feature informs; several at once warn (semantics 27). No budget of its own: it follows from
-        alarms that have one."""
-        drifted = [
-            name for name, w in self._watched.items() if w.kind == "feature_drift" and w.alerts["info"].firing
-        ]
-        several = len(drifted) >= SEVERAL
-        named = ", ".join(drifted[:10]) + (", ..." if len(drifted) > 10 else "")
-        evidence = {"drifted": float(len(drifted)), "features": float(len(self.reference.features))}
-        summary = f"{len(drifted)} features have drifted at once: {named}"
-        return self._several.on_pane(
-            self._together_subject(), key, Word(several, not several, evidence, summary)
-        )
-
     def alerts(self) -> Iterator[ActiveAlert]:
         """Every alert this reference can raise, firing or not."""
-        yield ActiveAlert(("feature_drift", TOGETHER, "warning"), self._several.firing, self._several)
-        for name, watched in self._watched.items():
-            for severity, state in watched.alerts.items():
-                yield ActiveAlert((watched.kind, name, severity), state.firing, state)
+        for family in self._families.values():
+            yield from family.alert.alerts()
 
     def drifts(self, total: PredictionPane) -> Iterator[tuple[str, Drift]]:
         """Every feature of a window, and the predictions under :data:`OUTPUT`."""
-        for name in self._watched:
-            yield name, self._drift(name, counts_of(total, name))
+        for name, distribution in self._watched.items():
+            yield name, distribution.drift(counts_of(total, name), self._evidence.phi(name))
 
     def effects(self, total: PredictionPane) -> Iterator[tuple[str, EffectSizes]]:
         """Effect sizes of what has been counted in a window, under the names of :meth:`drifts`."""
-        for name, watched in self._watched.items():
-            sizes = effect_sizes(watched.profile, counts_of(total, name))
+        for name, distribution in self._watched.items():
+            sizes = effect_sizes(distribution.profile, counts_of(total, name))
             if sizes is not None:
                 yield name, sizes
-
-    def _tolerances(self) -> tuple[tuple[str, float], ...]:
-        t = self._policy.tolerances
-        return (("info", t.feature_ks), ("warning", t.feature_ks_large))
-
-    def _word(self, name: str, watched: Watched, severity: str, drift: Drift, tolerance: float) -> Word:
-        evidence = {
-            "at_least": max(drift.low, 0.0),
-            "estimate": drift.estimate,
-            "tolerance": tolerance,
-            "rows": float(drift.rows),
-        }
-        alarm = drift.low > tolerance
-        healthy = False
-        if watched.alerts[severity].firing:
-            since = self._drift(name, watched.since[severity])
-            if alarm or since.low > tolerance:  # still bad: what came so far says nothing of a recovery
-                watched.since[severity] = FeatureCounts()
-            else:
-                healthy = since.rows > 0 and since.sample_high + _CLEAR / math.sqrt(since.rows) < tolerance
-        what = "the predictions have" if name == OUTPUT else f"{name} has"
-        summary = f"{what} drifted: KS distance at least {drift.low:.3f}, tolerated {tolerance:g}"
-        return Word(alarm, healthy, evidence, summary)
-
-    def _subject(self, name: str, watched: Watched, severity: str, tolerance: float) -> Subject:
-        days = self._policy.tolerances.warning_days
-        guarantee = (
-            f"at most one false alarm in {days:g} days over all {len(self._watched)} distributions of the model, "
-            f"while every true KS distance stays within {tolerance:g}"
-        )
-        return Subject(watched.kind, name, severity, "ks_window", guarantee)
-
-    def _drift(self, name: str, counts: FeatureCounts) -> Drift:
-        watched = self._watched[name]
-        arl = self._policy.panes_per_day * self._policy.tolerances.warning_days / watched.share
-        members = 1 if name == OUTPUT else len(self.reference.features)
-        # Two tolerances are judged with one budget.
-        budget = KsBudget(arl_panes=2 * max(arl, 1.0), features=max(members, 1))
-        profile = watched.profile
-        if isinstance(profile, NumericFeature):
-            if counts.bins is None:
-                return Drift(0, -math.inf, math.nan, math.nan, math.nan)
-            d = ks_distance(profile.counts, counts.bins, self._atomic[name])
-            margin = budget.window_margin(d.window_rows) + budget.reference_margin(d.reference_rows)
-            return Drift(d.window_rows, budget.at_least(d), d.lower, d.upper, min(1.0, d.upper + margin))
-        _, ours, theirs = aligned_counts(profile.categories, profile.other, counts.categories or {})
-        c = categorical_distance(ours, theirs)
-        low = categories_at_least(c, budget)
-        return Drift(c.window_rows, low, c.largest, c.largest, min(1.0, 2 * c.largest - low))
 
     def snapshot(self) -> dict[str, Any]:
         return {
             "reference_id": self.reference.reference_id,
-            "several": self._several.snapshot(),
-            "watched": {
-                name: {
-                    "since": {severity: counts.to_wire() for severity, counts in watched.since.items()},
-                    "alerts": {severity: state.snapshot() for severity, state in watched.alerts.items()},
-                }
-                for name, watched in self._watched.items()
-            },
+            "families": {name: family.alert.snapshot() for name, family in self._families.items()},
+            "onsets": {name: [onset.snapshot() for onset in of] for name, of in self._onsets.items()},
+            "evidence": self._evidence.snapshot(),
         }
 
     def restore(self, wire: dict[str, Any]) -> None:
-        self._several = AlertState.restore(wire["several"])
-        for name, state in wire["watched"].items():
-            watched = self._watched[name]
-            watched.since = {s: FeatureCounts.from_wire(counts) for s, counts in state["since"].items()}
-            watched.alerts = {s: AlertState.restore(a) for s, a in state["alerts"].items()}
-
-
-def counts_of(pane: PredictionPane, name: str) -> FeatureCounts:
-    return pane.output if name == OUTPUT else pane.features.get(name, FeatureCounts())
+        for name, family in self._families.items():
+            family.alert.restore(wire["families"][name])
+        self._onsets = {
+            name: tuple(Onset.restore(onset) for onset in wire["onsets"][name]) for name in self._watched
+        }
+        self._evidence.restore(wire["evidence"])

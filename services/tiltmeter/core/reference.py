@@ -15,7 +15,6 @@ from typing import Any, Literal
 import numpy as np
 import orjson
 
-from tiltmeter.core.joint_profile import JointProfile
 from tiltmeter.events.columns import Float64, Int64
 
 SCHEMA = 1
@@ -31,7 +30,7 @@ class ReferenceFormatError(ValueError):
 class NumericFeature:
     """``edges`` float64[E] and ``counts`` int64[E+1] over the finite values (see ``core.histogram``).
     ``minimum`` and ``maximum`` bound them; without a finite value they are inf and -inf, so that nothing is
-    in range."""
+    in range. ``phi``: over-dispersion of panes, ≥ 1; None: to be learned from live panes."""
 
     edges: Float64
     counts: Int64
@@ -39,6 +38,7 @@ class NumericFeature:
     nonfinite: int
     minimum: float
     maximum: float
+    phi: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class CategoricalFeature:
     categories: Mapping[str, int]
     other: int
     missing: int
+    phi: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Performance:
     ``loss_squares`` sum it and its square over fixed-point terms, as panes do. ``cap`` is twice the 99.9 %
     quantile of |error|: normal errors never reach it, and one absurd row counts as 1. ``scale`` is the
     smallest power of two ≥ the labels' standard deviation: the unit of fixed-point sums.
-    ``absolute_error_sum`` and ``label_mean`` are in units of the label.
+    ``absolute_error_sum`` and ``label_mean`` are in units of the label. ``phi``: as of a feature, of the losses.
     """
 
     task: Task
@@ -72,6 +73,7 @@ class Performance:
     scale: float = 1.0
     absolute_error_sum: float = 0.0
     label_mean: float = 0.0
+    phi: float | None = None
 
 
 Profile = NumericFeature | CategoricalFeature
@@ -91,7 +93,6 @@ class ReferenceProfile:
     prediction: Profile | None = None
     score: NumericFeature | None = None
     performance: Performance | None = None
-    joint: JointProfile | None = None
     reference_id: str = field(default="")
 
     def __post_init__(self) -> None:
@@ -99,8 +100,8 @@ class ReferenceProfile:
             object.__setattr__(self, "reference_id", _id_of(_to_wire(self)))
 
     def to_json(self) -> bytes:
-        """Canonical: keys sorted, shortest floats. About 130 KB gzipped for 50 continuous features at 256
-        bins, 10 of them for the joint profile."""
+        """Canonical: keys sorted, shortest floats. About 120 KB gzipped for 50 continuous features at 256
+        bins."""
         return _canonical({**_to_wire(self), "reference_id": self.reference_id})
 
     @classmethod
@@ -118,9 +119,7 @@ class ReferenceProfile:
             raise ReferenceFormatError(f"content does not match its id {claimed!r}: damaged or edited")
         try:
             return _from_wire(wire, claimed)
-        except ReferenceFormatError:
-            raise
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ReferenceFormatError(f"incomplete: {error!r}") from error
 
 
@@ -133,10 +132,7 @@ def _id_of(wire: Mapping[str, Any]) -> str:
 
 
 def _to_wire(profile: ReferenceProfile) -> dict[str, Any]:
-    """Without a joint profile there is no word of it: references of before there were any keep their ids."""
-    joint = {"joint": profile.joint.to_wire()} if profile.joint else {}
     return {
-        **joint,
         "schema": SCHEMA,
         "model": profile.model,
         "version": profile.version,
@@ -145,8 +141,13 @@ def _to_wire(profile: ReferenceProfile) -> dict[str, Any]:
         "features": {name: _profile_to_wire(feature) for name, feature in profile.features.items()},
         "prediction": _profile_to_wire(profile.prediction),
         "score": _profile_to_wire(profile.score),
-        "performance": asdict(profile.performance) if profile.performance else None,
+        "performance": _without_none(asdict(profile.performance)) if profile.performance else None,
     }
+
+
+def _without_none(wire: dict[str, Any]) -> dict[str, Any]:
+    """Optional fields that are not there leave no trace: the ids of references without them stay what they were."""
+    return {name: value for name, value in wire.items() if value is not None}
 
 
 def _profile_to_wire(profile: Profile | None) -> dict[str, Any] | None:
@@ -159,8 +160,9 @@ def _profile_to_wire(profile: Profile | None) -> dict[str, Any] | None:
             "nonfinite": profile.nonfinite,
             "minimum": profile.minimum if math.isfinite(profile.minimum) else None,
             "maximum": profile.maximum if math.isfinite(profile.maximum) else None,
+            **({} if profile.phi is None else {"phi": profile.phi}),
         }
-    return {"kind": "categorical", **asdict(profile)} if profile else None
+    return {"kind": "categorical", **_without_none(asdict(profile))} if profile else None
 
 
 def _from_wire(wire: Mapping[str, Any], reference_id: str) -> ReferenceProfile:
@@ -177,14 +179,13 @@ def _from_wire(wire: Mapping[str, Any], reference_id: str) -> ReferenceProfile:
         prediction=_profile("prediction", wire["prediction"]) if wire["prediction"] else None,
         score=score,
         performance=_performance(wire["performance"]) if wire["performance"] else None,
-        joint=_joint(wire["joint"], features) if wire.get("joint") else None,
         reference_id=reference_id,
     )
 
 
 def _profile(name: str, wire: Mapping[str, Any]) -> Profile:
     if wire["kind"] == "categorical":
-        return CategoricalFeature(wire["categories"], wire["other"], wire["missing"])
+        return CategoricalFeature(wire["categories"], wire["other"], wire["missing"], wire.get("phi"))
     if wire["kind"] != "numeric":
         raise ReferenceFormatError(f"{name}: unknown kind {wire['kind']!r}")
     edges = np.array(wire["edges"], dtype=np.float64)
@@ -193,16 +194,7 @@ def _profile(name: str, wire: Mapping[str, Any]) -> Profile:
         raise ReferenceFormatError(f"{name}: {counts.size} counts do not fit {edges.size} ascending edges")
     low = math.inf if wire["minimum"] is None else wire["minimum"]
     high = -math.inf if wire["maximum"] is None else wire["maximum"]
-    return NumericFeature(edges, counts, wire["missing"], wire["nonfinite"], low, high)
-
-
-def _joint(wire: Mapping[str, Any], features: Mapping[str, Profile]) -> JointProfile:
-    joint = JointProfile.from_wire(wire)
-    for name, table in zip(joint.features, joint.scores, strict=True):
-        profile = features[name]
-        if not isinstance(profile, NumericFeature) or table.size != profile.counts.size:
-            raise ReferenceFormatError(f"joint: the scores of {name} do not fit its bins")
-    return joint
+    return NumericFeature(edges, counts, wire["missing"], wire["nonfinite"], low, high, wire.get("phi"))
 
 
 def _performance(wire: Mapping[str, Any]) -> Performance:

@@ -41,6 +41,9 @@ class Word:
     healthy: bool
     evidence: dict[str, float] = field(default_factory=dict)
     summary: str = ""
+    subjects: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # of an alert about several things: each of them
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class AlertState:
     summary: str = ""
     fired: int = 0
     subject: Subject | None = None  # what fired last
+    subjects: list[dict[str, Any]] = field(default_factory=list)
 
     def on_pane(self, subject: Subject, key: PaneKey, word: Word) -> dict[str, Any] | None:
         """The alert to publish after this pane, if the state changed."""
@@ -64,14 +68,14 @@ class AlertState:
             self.firing, self.first_ms, self.healthy_panes = True, key.end_ms, 0
             self.fired += 1
             self.subject = subject
-            self.last_ms, self.evidence, self.summary = key.end_ms, evidence, word.summary
+            self._uphold(key, evidence, word)
             return self._alert(subject, key, "firing")
         if not self.firing:
             return None
         if word.alarm or not word.healthy:
             self.healthy_panes = 0
             if word.alarm:
-                self.last_ms, self.evidence, self.summary = key.end_ms, evidence, word.summary
+                self._uphold(key, evidence, word)
             return None
         self.healthy_panes += 1
         if self.healthy_panes < self.clear_panes:
@@ -79,6 +83,10 @@ class AlertState:
         self.firing, self.healthy_panes = False, 0
         self.evidence = evidence
         return self._alert(subject, key, "resolved")
+
+    def _uphold(self, key: PaneKey, evidence: dict[str, float], word: Word) -> None:
+        self.last_ms, self.evidence = key.end_ms, evidence
+        self.summary, self.subjects = word.summary, word.subjects
 
     def withdraw(self, key: PaneKey, reason: str) -> dict[str, Any] | None:
         """End a firing alert whose question is no longer asked; the alert to publish, if it was firing."""
@@ -108,6 +116,7 @@ class AlertState:
             "resolved_at": key.end_ms if transition == "resolved" else None,
             "evidence": self.evidence,
             "summary": self.summary,
+            **({"subjects": self.subjects} if self.subjects else {}),
         }
 
     def snapshot(self) -> dict[str, Any]:

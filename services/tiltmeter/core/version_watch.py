@@ -173,7 +173,9 @@ class VersionWatch:
     def _change_reference(self, reference_id: str) -> None:
         """Panes of different references are never added: windows and totals of features start over."""
         reference = self._references.by_id(reference_id) if reference_id else None
-        self.features = FeatureWatch(reference, self._policy) if reference is not None else None
+        compared, self.features = self.features, None
+        if reference is not None:
+            self.features = FeatureWatch(reference, self._policy, compared)
         if self.total.reference_id != reference_id:
             self.predictions = self._prediction_windows(reference_id)
             before, self.total = self.total, PredictionPane(self.total.key, reference_id)

@@ -19,7 +19,7 @@ from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.version_watch import VersionWatch
 
-FORM = 2
+FORM = 3
 
 
 class Watcher:

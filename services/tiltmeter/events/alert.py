@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
-from tiltmeter.events.cloudevent_headers import binary_headers
-from tiltmeter.events.event_types import ALERT_TYPE
-from tiltmeter.events.timestamp import format_timestamp, parse_timestamp
 from tiltmeter.events.wire import EventTime, Finite, Name, WireModel
 
 #: Kinds this version knows. Not an enumeration of the wire: a newer worker may say more.
@@ -31,7 +27,7 @@ _EXAMPLE: JsonDict = {
     "fingerprint": "0d9f3c2b1a807766",
     "transition": "firing",
     "kind": "feature_drift",
-    "subject": "income",
+    "subject": "(features)",
     "severity": "warning",
     "model": "credit-risk",
     "version": "2026-01-07",
@@ -40,21 +36,48 @@ _EXAMPLE: JsonDict = {
     "pane_end": "2026-01-07T12:00:10.000Z",
     "first_at": "2026-01-07T12:00:10.000Z",
     "last_at": "2026-01-07T12:00:10.000Z",
-    "evidence": {"ks": 0.14, "tolerance": 0.05, "evidence_ratio": 1.08},
-    "guarantee": "at most one false alarm in 30 days while the true KS distance stays below 0.05",
-    "summary": "income of credit-risk 2026-01-07 has drifted: KS 0.14, tolerated 0.05",
-    "detector": "e_detector",
+    "evidence": {"at_least": 0.112, "estimate": 0.14, "tolerance": 0.1, "drifted": 1.0, "of": 5.0},
+    "guarantee": "on average at most one false alarm in 150 days while every true KS distance stays within 0.05",
+    "summary": "income has drifted: KS distance about 0.140, proved to exceed 0.1 by ks_window",
+    "detector": "ks_window+e_sr",
+    "subjects": [
+        {
+            "name": "income",
+            "state": "largely_drifted",
+            "decided_by": "ks_window",
+            "at_least": 0.112,
+            "estimate": 0.14,
+            "tolerance": 0.1,
+            "evidence_ratio": 0.93,
+            "rows": 12000.0,
+        }
+    ],
 }
+
+
+class AlertSubject(WireModel):
+    """One of the things an alert is about, as of the last pane in which it looked bad."""
+
+    name: Name = Field(description="The feature.")
+    state: Name = Field(description="What is wrong: drifted, largely_drifted, or the state of its cells.")
+    decided_by: Name = Field(description="Detectors that found it: ks_window, e_sr, ks_window+e_sr.")
+    at_least: Finite | None = Field(None, description="The true distance is at least this.")
+    estimate: Finite | None = Field(None, description="Distance of the window's sample, or rate of the pane.")
+    tolerance: Finite | None = Field(None, description="What would still be accepted.")
+    evidence_ratio: Finite | None = Field(
+        None, description="Log evidence over log threshold; 1 alone alarms."
+    )
+    rows: Finite | None = Field(None, description="Values that the numbers rest on.")
 
 
 class Alert(WireModel):
     """A transition of one alert. Every time is event time, so a replay publishes the same bytes.
 
     ``id`` is a hash of fingerprint, pane and transition: a repeated publication is recognisable. The record's
-    key is ``model``, its headers are those of a CloudEvent in binary mode.
+    key is ``model``.
     """
 
-    model_config = ConfigDict(title=ALERT_TYPE, json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(title="io.tiltmeter.alert.v1", json_schema_extra={"examples": [_EXAMPLE]})
 
     id: Name = Field(description="Identity of this transition; equal for a repeated publication.")
     fingerprint: Name = Field(description="Identity of the alert: kind, subject, model, version and segment.")
@@ -78,14 +101,11 @@ class Alert(WireModel):
     guarantee: str = Field(description="What is promised about false alarms, or that nothing is.")
     summary: str = Field(description="One sentence for a human.")
     detector: Name = Field(description="What decided, by its name in the code.")
+    subjects: Annotated[list[AlertSubject], Field(max_length=50)] | None = Field(
+        None, description="Of an alert about several features: which, the worst first, at most 50."
+    )
 
 
-def encode_alert(fields: Mapping[str, Any]) -> bytes:
+def encode_alert(fields: dict[str, object]) -> bytes:
     """The wire form of an alert from its plain fields. Raises pydantic's ValidationError: a bug in a detector."""
     return Alert.model_validate(fields).model_dump_json(exclude_none=True).encode()
-
-
-def alert_headers(fields: Mapping[str, Any], source: str) -> list[tuple[str, bytes]]:
-    """The envelope of an alert, from its plain fields; its time is the end of the pane that decided."""
-    time = format_timestamp(parse_timestamp(fields["pane_end"]))
-    return binary_headers(ALERT_TYPE, source, fields["id"], time)

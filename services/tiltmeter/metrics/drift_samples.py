@@ -29,6 +29,13 @@ def _drift(watch: VersionWatch, window: str) -> Iterator[Sample]:
             ("upper", drift.high),
         ):
             yield Sample("drift_ks", (*of, feature, window, bound), value if enough else math.nan)
+    if window == watch.policy.detection_window:
+        for feature, level in watch.features.drifted().items():
+            yield Sample("feature_drifted", (*of, feature), level)
+        for detector, feature, ratio in watch.features.evidence_ratios(total):
+            yield Sample("drift_evidence_ratio", (*of, detector, feature), ratio)
+        for feature, phi in watch.features.overdispersion().items():
+            yield Sample("overdispersion", (*of, feature), math.nan if phi is None else phi)
     for feature, sizes in watch.features.effects(total):
         enough = sizes.rows >= watch.min_samples
         labels = (*of, feature, window)
