@@ -149,6 +149,9 @@ class ModelSettings(Section):
         ge=0,
         description="Learn a reference from so many first predictions of a version without one; 0: never.",
     )
+    joint: bool = Field(
+        True, description="Count how features go together, where the reference says how they did."
+    )
     loss_scale: float = Field(1.0, gt=0, description="Regression without a reference: unit of errors.")
     silent_windows: int = Field(
         3,
@@ -180,6 +183,7 @@ class ModelSettings(Section):
             detection_window=self.detection_window,
             tolerances=Tolerances(**self.tolerances.model_dump()),
             from_first=self.from_first,
+            joint=self.joint,
             loss_scale=self.loss_scale,
             silent_windows=self.silent_windows,
             forget_ms=self.forget_after,

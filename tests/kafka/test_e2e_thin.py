@@ -104,6 +104,16 @@ def test_events_become_exact_numbers_and_a_bad_hour_becomes_an_alert_that_resolv
         assert metrics("tiltmeter_pane_conflicts_total", model=MODEL) == 0
         assert metrics.total("tiltmeter_wrong_partition_total") == 0
 
+        for _, record in live.records(live.names.alerts):
+            alert = orjson.loads(record.value or b"")
+            assert dict(record.headers) == {
+                "ce_specversion": b"1.0",
+                "ce_type": b"io.tiltmeter.alert.v1",
+                "ce_source": f"/{topic_prefix}".encode(),
+                "ce_id": alert["id"].encode(),
+                "ce_time": alert["pane_end"].encode(),
+                "content-type": b"application/json",
+            }
         alerts = [orjson.loads(value) for value in alert_values(live, MODEL)]
         told = [(a["kind"], a["severity"], a["transition"]) for a in alerts if a["severity"] != "info"]
         assert sorted(told) == sorted(

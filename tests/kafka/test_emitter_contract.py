@@ -27,6 +27,7 @@ class Stored(NamedTuple):
     value: bytes
     partition: int | None
     timestamp: int
+    headers: list[tuple[str, bytes]]
 
 
 class World(Protocol):
@@ -49,7 +50,7 @@ class MemoryWorld:
 
     def stored(self, topic: str) -> list[Stored]:
         found = [event for event in self._transport.delivered if event.topic == topic]
-        return [Stored(event.key, event.value, -1, -1) for event in found]
+        return [Stored(event.key, event.value, -1, -1, list(event.headers)) for event in found]
 
 
 class KafkaWorld:
@@ -78,6 +79,7 @@ class KafkaWorld:
                         message.value() or b"",
                         message.partition(),
                         message.timestamp()[1],
+                        list(message.headers() or []),
                     )
                 )
         consumer.close()
@@ -125,6 +127,17 @@ def test_every_event_taken_is_reported_once_with_its_room(world: World, transpor
     assert report == Deliveries(500, 0, 500 * room_kib(10))
     assert transport.poll(0.0) == Deliveries()
     assert {event.key for event in world.stored(world.topics.predictions)} == {b"%d" % n for n in range(500)}
+
+
+def test_headers_arrive_and_take_room(world: World, transport: Transport) -> None:
+    headers = [("ce_id", b"7"), ("ce_id", b"8"), ("x", b"")]
+    assert transport.send(Outgoing(world.topics.predictions, b"a", b"v" * 400, headers))
+    assert transport.send(Outgoing(world.topics.predictions, b"b", b"v" * 400))
+    report = poll_until(transport, lambda total: total.delivered + total.failed >= 2)
+    assert report == Deliveries(2, 0, room_kib(400, enveloped=True) + room_kib(400))
+    assert room_kib(400, enveloped=True) > room_kib(400)
+    stored = {event.key: event.headers for event in world.stored(world.topics.predictions)}
+    assert stored == {b"a": headers, b"b": []}
 
 
 def test_events_of_one_key_keep_their_order(world: World, transport: Transport) -> None:

@@ -6,6 +6,8 @@ import math
 from bisect import bisect_left
 from typing import Any
 
+from oracle import joint_counts
+
 LATENCY_LIMITS_MS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 OK, MISSING, TYPE_ERROR, NONFINITE, OUT_OF_RANGE, UNSEEN = range(6)
 Pane = dict[str, Any]
@@ -27,6 +29,8 @@ def empty(reference: Any) -> Pane:
     if reference:
         counts["features"] = {name: _no_counts(profile) for name, profile in reference.features.items()}
         counts["output"] = _no_counts(reference.prediction)
+        if reference.joint:
+            counts["joint"] = joint_counts.empty(reference.joint)
     return counts
 
 
@@ -46,6 +50,8 @@ def add(pane: Pane, row: dict[str, Any], reference: Any, task: str) -> None:
         _answer(pane, row["class"], row["score"])
     if not reference:
         return
+    if reference.joint:
+        joint_counts.add(pane["joint"], row, reference)
     cells = {name: (row["features"].get(name), name in row["nonfinite"]) for name in row["features"]}
     cells.update({name: (row["features"].get(name), True) for name in row["nonfinite"]})
     for name, (value, reported) in cells.items():

@@ -20,6 +20,8 @@ import pytest
 from tiltmeter.emitter import Emitter
 from tiltmeter.emitter.memory import MemoryTransport
 from tiltmeter.emitter.prediction_id import IdSource
+from tiltmeter.events.columns import LogRecord
+from tiltmeter.events.decode import decode_feedback, decode_predictions
 from tiltmeter.events.feedback import Feedback
 from tiltmeter.events.prediction import Prediction
 
@@ -41,6 +43,15 @@ class Line:
         assert self.emitter.flush()
         found: dict[str, Any] = orjson.loads(self.transport.values(topic)[-1])
         return found
+
+
+def enveloped(source: str) -> tuple[Emitter, MemoryTransport]:
+    transport = MemoryTransport()
+    clock, open_transport = (lambda: NOON_MS), (lambda: transport)
+    emitter = Emitter(
+        "unused:1", model="churn", clock=clock, open_transport=open_transport, cloudevents_source=source
+    )
+    return emitter, transport
 
 
 @pytest.fixture
@@ -292,3 +303,53 @@ def test_made_up_ids_differ_also_after_a_fork_and_whatever_the_caller_seeds() ->
     seen.add(source())
     assert len(seen) == 3
     assert all(re.fullmatch("[0-9a-f]{32}", identity) for identity in seen)
+
+
+def test_with_a_source_an_event_is_a_cloudevent_around_the_same_value(line: Line) -> None:
+    emitter, transport = enveloped("/serving/churn")
+    for one in (line.emitter, emitter):
+        one.prediction({"x": 1}, 1, prediction_id="p1")
+        one.feedback("p1", 0, at=NOON_MS + 1)
+        assert one.flush()
+    emitter.close()
+    assert [event.value for event in transport.delivered] == [e.value for e in line.transport.delivered]
+    assert all(event.headers == () for event in line.transport.delivered)
+    prediction, feedback = (dict(event.headers) for event in transport.delivered)
+    assert prediction == {
+        "ce_specversion": b"1.0",
+        "ce_type": b"io.tiltmeter.prediction.v1",
+        "ce_source": b"/serving/churn",
+        "ce_id": b"p1",
+        "ce_time": NOON.encode(),
+        "content-type": b"application/json",
+    }
+    assert (feedback["ce_type"], feedback["ce_time"]) == (
+        b"io.tiltmeter.feedback.v1",
+        b"2026-01-01T12:00:00.001Z",
+    )
+
+
+def test_the_processor_takes_the_envelope_off() -> None:
+    emitter, transport = enveloped("urn:serving:churn")
+    identity = emitter.prediction({"x": 1}, 1)
+    emitter.feedback(identity, 1)
+    assert emitter.close()
+    prediction, feedback = (LogRecord(0, NOON_MS, e.key, e.value, e.headers) for e in transport.delivered)
+    for decode, record in ((decode_predictions, prediction), (decode_feedback, feedback)):
+        columns, rejected = decode([record])
+        assert (len(columns), rejected, columns.at_ms.tolist()) == (1, [], [NOON_MS])
+
+
+def test_a_correction_is_another_cloudevent_and_a_repetition_is_not() -> None:
+    emitter, transport = enveloped("/labels")
+    for label in (0, 1, 1):
+        emitter.feedback("p1", label)
+    assert emitter.close()
+    first, second, again = (dict(event.headers)["ce_id"] for event in transport.delivered)
+    assert first != second == again
+
+
+@pytest.mark.parametrize("source", ["", "two words", "/sérving", "/a\n", "x" * 129])
+def test_a_source_that_is_no_uri_reference_is_refused_at_once(source: str) -> None:
+    with pytest.raises(ValueError, match="cloudevents_source"):
+        Emitter("unused:1", model="m", cloudevents_source=source)

@@ -15,8 +15,7 @@ import polars as pl
 
 from tiltmeter.events.columns import Record
 from tiltmeter.events.envelope import open_records
-from tiltmeter.events.feedback import FEEDBACK_TYPE
-from tiltmeter.events.prediction import PREDICTION_TYPE
+from tiltmeter.events.event_types import FEEDBACK_TYPE, PREDICTION_TYPE
 from tiltmeter.events.timestamp_column import BAD, parse_timestamps
 
 EVENT_TYPES = {"predictions": PREDICTION_TYPE, "feedback": FEEDBACK_TYPE}

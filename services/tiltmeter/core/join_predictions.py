@@ -106,9 +106,8 @@ def _fill_panes(
         for (start_ms,), members in rows_by(start[taken]):
             key = PaneKey(start_ms, width, model, version, "")
             reference = draft.reference(key)
-            pane = fill_pane(
-                key, columns, group, taken[members], reference, policy.from_first > 0, policy.expectations
-            )
+            learning, expected = policy.from_first > 0, policy.expectations
+            pane = fill_pane(key, columns, group, taken[members], reference, learning, expected, policy.joint)
             good = group.rows[taken[members]]
             pane.answers = count_answers(columns, good[columns.ok[good]], draft.labelling.task(number))
             pane.lifted = bool(lifted[group.rows[taken[members]]].any())

@@ -38,6 +38,7 @@ class ModelPolicy:
     detection_window: str = "short"  # the window whose KS distance may alarm
     tolerances: Tolerances = field(default_factory=Tolerances)
     from_first: int = 0  # learn a reference from so many first predictions, if there is none; 0: never
+    joint: bool = True  # watch how features go together, where the reference says how they did
     loss_scale: float = 1.0  # regression without a reference: unit in which errors are quantised
     silent_windows: int = 3  # longest windows without an event after which a version is no longer shown
     forget_ms: int = 30 * DAY  # without a prediction for so long a version is forgotten

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tiltmeter.core.histogram import bin_counts, edges_from_reference
+from tiltmeter.core.joint_builder import build_joint
 from tiltmeter.core.panes.fixed_point import power_of_two_at_least, quantise, real
 from tiltmeter.core.reference import (
     CategoricalFeature,
@@ -40,15 +41,20 @@ def build_reference(
     scores: Column | None = None,
     task: Literal["auto"] | Task = "auto",
     bins: int = 256,
+    joint: bool = True,
 ) -> ReferenceProfile:
     """A profile of n rows; every column has n cells, None or NaN where missing.
 
     ``task`` "auto" is classification if predictions and labels are strings, booleans or at most 50 different
-    whole numbers, else regression. Performance is over rows with a prediction and a label. Costs a sort per
-    column. :class:`ReferenceColumnError` names a column that is mixed, of another type, or of another length.
+    whole numbers, else regression. Performance is over rows with a prediction and a label. ``joint``: say how the
+    numeric features go together, too. Costs a sort per column, and a few more for ``joint``.
+    :class:`ReferenceColumnError` names a column that is mixed, of another type, or of another length.
     """
     special = {"prediction": predictions, "label": labels, "score": scores}
     rows = _rows({**features, **{name: c for name, c in special.items() if c is not None}})
+    columns = {name: numbers(name, column) for name, column in features.items()}
+    numeric = {name: values for name, values in columns.items() if values is not None}
+    profiles = {name: _numeric(values, bins) for name, values in numeric.items()}
     found: Task = task if task != "auto" else _task(predictions, labels)
     output: Profile | None = None
     if predictions is not None:
@@ -62,10 +68,11 @@ def build_reference(
         version=version,
         effective_from_ms=effective_from_ms,
         rows=rows,
-        features={name: _feature(name, column, bins) for name, column in features.items()},
+        features={name: profiles.get(name) or _texts(column) for name, column in features.items()},
         prediction=output,
         score=None if scores is None else _numeric(_required("score", scores), bins),
         performance=_performance(found, predictions, labels),
+        joint=build_joint(numeric, profiles) if joint else None,
     )
 
 
@@ -82,10 +89,7 @@ def _rows(columns: Mapping[str, Column]) -> int:
     return rows
 
 
-def _feature(name: str, column: Column, bins: int) -> Profile:
-    values = numbers(name, column)
-    if values is not None:
-        return _numeric(values, bins)
+def _texts(column: Column) -> CategoricalFeature:
     return _categorical([None if value is None else text(value) for value in cells(column)])
 
 

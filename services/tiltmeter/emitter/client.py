@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self, TypeVar, Unpack
@@ -18,6 +19,8 @@ from tiltmeter.emitter.topics import DEFAULT_PREFIX, Topics
 from tiltmeter.kafka.emit_port import OpenTransport
 
 T = TypeVar("T")
+#: Bounded, because it is in the memory of every event that waits.
+_SOURCE = re.compile(r"[!-~]{1,128}")
 _PLAIN_ERRORS = ("builtins", "orjson", "tiltmeter.events.timestamp")
 
 
@@ -43,6 +46,7 @@ class Emitter:
         max_queue: int = 100_000,
         max_queue_bytes: int = 128 * 1024 * 1024,
         exit_timeout: float = 5.0,
+        cloudevents_source: str | None = None,
         config: Mapping[str, Any] | None = None,
         clock: Callable[[], int] = now_ms,
         open_transport: OpenTransport | None = None,
@@ -51,12 +55,17 @@ class Emitter:
             raise ValueError("model is empty: the monitor keeps its statistics per model")
         if max_queue < 1 or max_queue_bytes < 1 or exit_timeout < 0:
             raise ValueError("max_queue and max_queue_bytes are at least 1, exit_timeout is at least 0")
+        if cloudevents_source is not None and not _SOURCE.fullmatch(cloudevents_source):
+            raise ValueError(
+                f"cloudevents_source {cloudevents_source!r} is no URI reference of 1 to 128 characters; "
+                "write one such as /serving/churn, or None for events without envelope"
+            )
         settings = producer_config(bootstrap_servers, config, max_queue, max_queue_bytes)
         self.topics = Topics.of(topic_prefix)
         self._model = model
         self._version = version
         self._new_id = IdSource()
-        self._write = EventWriter(self.topics, Sampler(sample_rate), clock)
+        self._write = EventWriter(self.topics, Sampler(sample_rate), clock, cloudevents_source)
         self._complain = Complaints(clock)
         self._channel = Channel(
             open_transport or _librdkafka(settings), self._complain, max_queue, max_queue_bytes, exit_timeout

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from tiltmeter.emitter.feedback_event import encode_feedback
@@ -11,13 +12,19 @@ from tiltmeter.emitter.prediction_event import encode_prediction
 from tiltmeter.emitter.prediction_id import id_text
 from tiltmeter.emitter.sampling import Sampler
 from tiltmeter.emitter.topics import Topics
+from tiltmeter.events.cloudevent_headers import binary_headers
+from tiltmeter.events.event_types import FEEDBACK_TYPE, PREDICTION_TYPE
 from tiltmeter.kafka.emit_port import Outgoing
 
 
 class EventWriter:
     """Pure but for the clock. Raises TypeError or ValueError for what cannot be an event."""
 
-    def __init__(self, topics: Topics, sampler: Sampler, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, topics: Topics, sampler: Sampler, clock: Callable[[], int], source: str | None = None
+    ) -> None:
+        """``source``: of the CloudEvents to make, None for bare events."""
+        self._source = source
         self._topics = topics
         self._sampler = sampler
         self._clock = clock
@@ -39,11 +46,12 @@ class EventWriter:
         if not self._sampler.keeps(key):
             return None, 0
         document: dict[str, Any] = {"prediction_id": text, "model": names[0], "version": names[1]}
-        document["at"] = self._instant(at)
+        document["at"] = instant = self._instant(at)
         if self._sampler.weight != 1:
             document["weight"] = self._sampler.weight
         value, nulled = encode_prediction(document, *answer, optional)
-        return Outgoing(self._topics.predictions, key, value), nulled
+        headers = self._headers(PREDICTION_TYPE, text, instant)
+        return Outgoing(self._topics.predictions, key, value, headers), nulled
 
     def feedback(
         self, identity: object, at: object, label: object, optional: Mapping[str, Any]
@@ -52,8 +60,17 @@ class EventWriter:
         key = text.encode()
         if not self._sampler.keeps(key):
             return None
-        document: dict[str, Any] = {"prediction_id": text, "at": self._instant(at)}
-        return Outgoing(self._topics.feedback, key, encode_feedback(document, label, optional))
+        instant = self._instant(at)
+        document: dict[str, Any] = {"prediction_id": text, "at": instant}
+        value = encode_feedback(document, label, optional)
+        # Corrections share the prediction's id, so that says too little; what repeats the bytes repeats the event.
+        name = "" if self._source is None else blake2b(value, digest_size=16).hexdigest()
+        return Outgoing(self._topics.feedback, key, value, self._headers(FEEDBACK_TYPE, name, instant))
+
+    def _headers(self, event_type: str, identity: str, instant: str) -> Sequence[tuple[str, bytes]]:
+        if self._source is None:
+            return ()
+        return binary_headers(event_type, self._source, identity, instant)
 
     def _instant(self, at: object) -> str:
         return rfc3339(self._clock() if at is None else epoch_ms(at))

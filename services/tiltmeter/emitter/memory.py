@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from threading import Condition
 
-from tiltmeter.kafka.emit_port import Deliveries, Outgoing, room_kib
+from tiltmeter.kafka.emit_port import Deliveries, Outgoing
 
 
 class MemoryTransport:
@@ -69,7 +69,7 @@ class MemoryTransport:
     def _settle(self, refusal: str | None) -> Deliveries:
         events = list(self._pending)
         self._pending.clear()
-        room = sum(room_kib(len(event.value)) for event in events)
+        room = sum(event.room_kib for event in events)
         if refusal is not None and events:
             return Deliveries(0, len(events), room, refusal)
         self.delivered.extend(events)

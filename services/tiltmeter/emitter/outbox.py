@@ -14,7 +14,7 @@ from threading import Condition
 from typing import NamedTuple
 
 from tiltmeter.emitter.count import Count
-from tiltmeter.kafka.emit_port import Deliveries, Outgoing, room_kib
+from tiltmeter.kafka.emit_port import Deliveries, Outgoing
 
 
 class Books(NamedTuple):
@@ -49,7 +49,7 @@ class Outbox:
         if self._shut or self.depth >= self._max_events or len(self._room) >= self._max_kib:
             self._dropped.add()
             return False
-        self._room.extend(repeat(None, room_kib(len(event.value))))
+        self._room.extend(repeat(None, event.room_kib))
         self._waiting.append(event)
         return True
 

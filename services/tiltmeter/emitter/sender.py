@@ -11,7 +11,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from tiltmeter.emitter.outbox import Outbox
-from tiltmeter.kafka.emit_port import Deliveries, OpenTransport, Outgoing, Transport, room_kib
+from tiltmeter.kafka.emit_port import Deliveries, OpenTransport, Outgoing, Transport
 
 BATCH_EVENTS = 1_000
 POLL_SECONDS = 0.02
@@ -108,7 +108,7 @@ class Sender:
     def _give_up(self, reason: str) -> None:
         lost: list[Outgoing] = self._outbox.take(self._outbox.waiting)
         if lost:
-            room = sum(room_kib(len(event.value)) for event in lost)
+            room = sum(event.room_kib for event in lost)
             self._settle(Deliveries(0, len(lost), room, reason))
 
     def _settle(self, deliveries: Deliveries) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
+from tiltmeter.events.cloudevent_headers import binary_headers
+from tiltmeter.events.event_types import ALERT_TYPE
+from tiltmeter.events.timestamp import format_timestamp, parse_timestamp
 from tiltmeter.events.wire import EventTime, Finite, Name, WireModel
 
 #: Kinds this version knows. Not an enumeration of the wire: a newer worker may say more.
@@ -74,10 +78,10 @@ class Alert(WireModel):
     """A transition of one alert. Every time is event time, so a replay publishes the same bytes.
 
     ``id`` is a hash of fingerprint, pane and transition: a repeated publication is recognisable. The record's
-    key is ``model``.
+    key is ``model``, its headers are those of a CloudEvent in binary mode.
     """
 
-    model_config = ConfigDict(title="io.tiltmeter.alert.v1", json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(title=ALERT_TYPE, json_schema_extra={"examples": [_EXAMPLE]})
 
     id: Name = Field(description="Identity of this transition; equal for a repeated publication.")
     fingerprint: Name = Field(description="Identity of the alert: kind, subject, model, version and segment.")
@@ -106,6 +110,12 @@ class Alert(WireModel):
     )
 
 
-def encode_alert(fields: dict[str, object]) -> bytes:
+def encode_alert(fields: Mapping[str, Any]) -> bytes:
     """The wire form of an alert from its plain fields. Raises pydantic's ValidationError: a bug in a detector."""
     return Alert.model_validate(fields).model_dump_json(exclude_none=True).encode()
+
+
+def alert_headers(fields: Mapping[str, Any], source: str) -> list[tuple[str, bytes]]:
+    """The envelope of an alert, from its plain fields; its time is the end of the pane that decided."""
+    time = format_timestamp(parse_timestamp(fields["pane_end"]))
+    return binary_headers(ALERT_TYPE, source, fields["id"], time)

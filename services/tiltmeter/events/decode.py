@@ -16,10 +16,11 @@ from tiltmeter.events import faults as check
 from tiltmeter.events.batch import Batch
 from tiltmeter.events.columns import FeedbackColumns, Int64, PredictionColumns, Record, Rejected
 from tiltmeter.events.envelope import open_records
-from tiltmeter.events.feedback import FEEDBACK_TYPE, MAX_REVISION, Feedback
+from tiltmeter.events.event_types import FEEDBACK_TYPE, PREDICTION_TYPE
+from tiltmeter.events.feedback import MAX_REVISION, Feedback
 from tiltmeter.events.optional_column import integers, numbers
 from tiltmeter.events.outcome_column import outcome_column
-from tiltmeter.events.prediction import PREDICTION_TYPE, Prediction
+from tiltmeter.events.prediction import Prediction
 from tiltmeter.events.prediction_columns import failed_rows, prediction_columns
 from tiltmeter.events.reasons import Reason
 from tiltmeter.events.rejection import explain, reject

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
+from tiltmeter.events.event_types import FEEDBACK_TYPE
 from tiltmeter.events.wire import EventTime, Finite, Name, Outcome, WireModel
 
-FEEDBACK_TYPE = "io.tiltmeter.feedback.v1"
 #: Largest integer every JSON reader keeps exactly.
 MAX_REVISION = (1 << 53) - 1
 

@@ -72,6 +72,16 @@ class Answers(WireModel):
     )
 
 
+class JointCounts(WireModel):
+    """How the d features of the reference's joint profile go together, over the rows that have a number in each.
+    ``sums`` of d scores, ``products`` of two scores: the d (d+1) / 2 of the upper triangle, row by row."""
+
+    rows: Count
+    outliers: Count = Field(description="Rows farther out than 99.9 % of the reference's.")
+    sums: list[int]
+    products: list[int]
+
+
 class PredictionPane(WireModel):
     """Predictions whose ``at`` lies in ``[start, start + width)``. All numbers merge by addition."""
 
@@ -98,6 +108,7 @@ class PredictionPane(WireModel):
     )
     answers: Answers | None = None
     lifted: bool = Field(description="Closed or filled under a lifted watermark: a replay may differ here.")
+    joint: JointCounts | None = Field(None, description="Absent: the reference has no joint profile.")
 
 
 class Outcomes(WireModel):

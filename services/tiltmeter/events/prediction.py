@@ -7,10 +7,10 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
+from tiltmeter.events.event_types import PREDICTION_TYPE
 from tiltmeter.events.reasons import MAX_FEATURES
 from tiltmeter.events.wire import EventTime, Finite, Name, Outcome, WireModel
 
-PREDICTION_TYPE = "io.tiltmeter.prediction.v1"
 #: The version of a prediction that names none: all of them are monitored together.
 UNVERSIONED = "unversioned"
 MAX_FEATURE_NAME = 128

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 #: What an event costs in memory besides its value: key, tuple, queue slot, librdkafka's message (measured).
 EVENT_OVERHEAD_BYTES = 450
+#: What the headers of an envelope cost more: tuples in the queue, or librdkafka's copies (measured, the larger).
+ENVELOPE_BYTES = 700
 
 
-def room_kib(value_bytes: int) -> int:
+def room_kib(value_bytes: int, enveloped: bool = False) -> int:
     """What an event with a value of this size counts against the bound on memory, in KiB."""
-    return (value_bytes + EVENT_OVERHEAD_BYTES + 1023) >> 10
+    return (value_bytes + EVENT_OVERHEAD_BYTES + enveloped * ENVELOPE_BYTES + 1023) >> 10
 
 
 class Outgoing(NamedTuple):
@@ -20,6 +22,11 @@ class Outgoing(NamedTuple):
     topic: str
     key: bytes
     value: bytes
+    headers: Sequence[tuple[str, bytes]] = ()
+
+    @property
+    def room_kib(self) -> int:
+        return room_kib(len(self.value), bool(self.headers))
 
 
 class Deliveries(NamedTuple):

@@ -28,11 +28,18 @@ class ConfluentTransport:
         # No timestamp: the record carries the time of sending. With a historic event time in its place the
         # broker would delete the log by retention while it is written.
         try:
-            self._producer.produce(event.topic, event.value, event.key)
+            if event.headers:
+                settle = self._outcomes.on_enveloped
+                headers: list[tuple[str, str | bytes | None]] = list(event.headers)
+                self._producer.produce(
+                    event.topic, event.value, event.key, headers=headers, on_delivery=settle
+                )
+            else:
+                self._producer.produce(event.topic, event.value, event.key)
         except BufferError:
             return False
         except KafkaException as error:  # too large, topic known to be absent, fatal
-            self._outcomes.fail(error.args[0], len(event.value))
+            self._outcomes.fail(error.args[0], event.room_kib)
         return True
 
     def poll(self, timeout_seconds: float) -> Deliveries:
@@ -66,15 +73,22 @@ class _Outcomes:
         self._fatal = False
 
     def on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        self._settle(error, room_kib(len(message)))
+
+    def on_enveloped(self, error: KafkaError | None, message: Message) -> None:
+        """A callback of its own: librdkafka tells of a delivery without the headers."""
+        self._settle(error, room_kib(len(message), enveloped=True))
+
+    def _settle(self, error: KafkaError | None, kib: int) -> None:
         if error is None:
             self._delivered += 1
-            self._kib += room_kib(len(message))
+            self._kib += kib
         else:
-            self.fail(error, len(message))
+            self.fail(error, kib)
 
-    def fail(self, error: KafkaError, size: int) -> None:
+    def fail(self, error: KafkaError, kib: int) -> None:
         self.failed += 1
-        self._kib += room_kib(size)
+        self._kib += kib
         self._error = error.str()
         self._fatal = self._fatal or error.fatal()
 

@@ -55,6 +55,11 @@ class TopicNames:
         """State of the watch stage, the latest per model."""
         return f"{self.prefix}.snapshots"
 
+    @property
+    def source(self) -> str:
+        """What a CloudEvent of ours names as its source: this Tiltmeter, whichever worker it was."""
+        return f"/{self.prefix}"
+
     def all(self) -> tuple[str, ...]:
         """In the order in which data flows."""
         return (

@@ -153,6 +153,17 @@ _ALL = [
     Metric("pane_conflicts", "counter", "Panes sent twice with different content: a bug.", ("model",)),
     Metric("stray_panes", "counter", "Panes that came after they had been judged.", ("model",)),
     Metric("assigned_partitions", "gauge", "Source partitions this worker owns.", ("stage",)),
+    Metric(
+        "source_partitions", "gauge", "Source partitions there are, for all workers together.", ("stage",)
+    ),
+    Metric("recovering", "gauge", "1 while the worker restores what it owns or catches up with it."),
+    Metric(
+        "consumer_lag_records",
+        "gauge",
+        "Records in the log that have not been processed.",
+        ("topic", "partition"),
+        "sum",
+    ),
     Metric("dropped_series", "counter", "Series folded or left out because a metric reached its limit."),
     Metric(
         "config_last_reload_successful", "gauge", "0 if the configuration file cannot be used as it is now."

@@ -34,8 +34,8 @@ class JoinStage:
         self.owned: dict[int, JoinPartition] = {}
         self._connection = connection
         self._names = names
-        self._partitions = partitions
-        self._panes_partitions = panes_partitions
+        self.partitions = partitions
+        self.panes_partitions = panes_partitions
         self._policy = policy
         self._references = references
         self._open_store = open_store
@@ -54,7 +54,7 @@ class JoinStage:
         store = self._stores[partition] = self._open_store(partition)
         joiner = Joiner(partition, store, self._policy, self._references)
         owned = JoinPartition(
-            joiner, self._connection, self._names, self._producer, self._partitions, self._panes_partitions
+            joiner, self._connection, self._names, self._producer, self.partitions, self.panes_partitions
         )
         await owned.restore()
         self.owned[partition] = owned

@@ -83,7 +83,7 @@ async def serve(
                 ready(web.url)
             refreshing = asyncio.create_task(_keep_fresh(references, reference_topic))
             try:
-                return await process(options, [join, watch], partial(_tell_readiness, web))
+                return await process(options, [join, watch], partial(_tell_of_engine, web))
             finally:
                 refreshing.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -92,8 +92,9 @@ async def serve(
                 await watch.stop()
 
 
-def _tell_readiness(web: Web, engine: Engine) -> None:
+def _tell_of_engine(web: Web, engine: Engine) -> None:
     web.settled = lambda: engine.settled
+    web.lags = engine.lags
 
 
 def _counts(connection: KafkaConnection, names: TopicNames) -> tuple[int, int]:

@@ -94,7 +94,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _stamped(self, source: Source, records: list[Any]) -> Fetched:
         number = self._numbers[source]
         self._numbers[source] = number + 1
-        return Fetched(source.topic, source.partition, self._epochs[source], number, records)
+        consumer, tp = self._ensure_consumer(), driver.ensure_aiokafka_TP(TP(*source))
+        # A rebalance may have begun while the fetch was under way.
+        log_end = (consumer.highwater(tp) or 0) if tp in consumer.assignment() else 0
+        return Fetched(source.topic, source.partition, self._epochs[source], number, records, log_end)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Faust crashes the worker when a commit fails; here a commit is a report and may fail during a

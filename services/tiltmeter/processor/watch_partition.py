@@ -23,7 +23,7 @@ from tiltmeter.core.policy import JoinPolicy
 from tiltmeter.core.reference import ReferenceProfile
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.watcher import Watcher
-from tiltmeter.events.alert import encode_alert
+from tiltmeter.events.alert import alert_headers, encode_alert
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.kafka.producer import LogProducer
 from tiltmeter.kafka.reference_topic import reference_record
@@ -90,8 +90,7 @@ class WatchPartition:
                 self._changed.add(model)
             for alert in alerts:
                 self.alerts.setdefault(model, deque(maxlen=ALERTS_SHOWN)).append(alert)
-                value = encode_alert(alert)
-                sent.append(await self._producer.produce(self._names.alerts, None, model.encode(), value))
+                sent.append(await self._publish_alert(model, alert))
             sent.extend([await self._publish(learned) for learned in self._newly_learned(watcher)])
         for delivered in sent:
             await delivered
@@ -109,6 +108,12 @@ class WatchPartition:
         ]
         self._published.update(reference.reference_id for reference in new)
         return new
+
+    async def _publish_alert(self, model: str, alert: dict[str, Any]) -> asyncio.Future[int]:
+        headers = alert_headers(alert, self._names.source)
+        return await self._producer.produce(
+            self._names.alerts, None, model.encode(), encode_alert(alert), headers
+        )
 
     async def _publish(self, reference: ReferenceProfile) -> asyncio.Future[int]:
         key, value = reference_record(reference)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import orjson
@@ -17,6 +17,7 @@ from tiltmeter.metrics.join_samples import join_samples
 from tiltmeter.metrics.model_samples import model_samples
 from tiltmeter.metrics.sample import Sample
 from tiltmeter.processor.config_reload import ConfigReload
+from tiltmeter.processor.engine.intake import Source
 from tiltmeter.processor.join_stage import JoinStage
 from tiltmeter.processor.page.detail import detail
 from tiltmeter.processor.page.document import document
@@ -36,6 +37,8 @@ class Web:
         self._host, self._port = host, port
         #: Whether the group's assignment has been taken up; the engine says so once it runs.
         self.settled: Callable[[], bool] = lambda: bool(self._join.owned or self._watch.owned)
+        #: Records not yet processed, by source partition; the engine says so, too.
+        self.lags: Callable[[], Mapping[Source, int]] = dict
         self._collector = SnapshotCollector(self._samples)
         self.url = ""
 
@@ -71,10 +74,13 @@ class Web:
 
     def _ready(self, _: web.Request) -> web.Response:
         """Ready when what it owns, which may be nothing, is restored and read to where the log stood at the start."""
-        behind = sorted(q for q, owned in self._watch.owned.items() if not owned.caught_up)
+        behind = self._catching_up()
         ready = self.settled() and not behind
         answer = {"ready": ready, "join": sorted(self._join.owned), "watch": sorted(self._watch.owned)}
         return web.json_response({**answer, "catching_up": behind}, status=200 if ready else 503)
+
+    def _catching_up(self) -> list[int]:
+        return sorted(q for q, owned in self._watch.owned.items() if not owned.caught_up)
 
     def _status(self, _: web.Request) -> web.Response:
         return _json(status(self._join, self._watch))
@@ -112,6 +118,11 @@ class Web:
         yield Sample("config_last_reload_success_timestamp_seconds", (), self._reload.succeeded_at)
         yield Sample("assigned_partitions", ("join",), len(self._join.owned))
         yield Sample("assigned_partitions", ("watch",), len(self._watch.owned))
+        yield Sample("source_partitions", ("join",), self._join.partitions)
+        yield Sample("source_partitions", ("watch",), self._join.panes_partitions)
+        yield Sample("recovering", (), float(not self.settled() or bool(self._catching_up())))
+        for source, lag in self.lags().items():
+            yield Sample("consumer_lag_records", (source.topic, str(source.partition)), lag)
 
 
 def _json(answer: dict[str, Any], code: int = 200) -> web.Response:

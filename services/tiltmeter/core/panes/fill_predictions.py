@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from tiltmeter.core.expectations import Expectation, count_violations
-from tiltmeter.core.histogram import bin_counts
+from tiltmeter.core.histogram import bin_counts, counts_and_scores
 from tiltmeter.core.panes.feature_counts import (
     NONFINITE,
     OK,
@@ -18,6 +18,7 @@ from tiltmeter.core.panes.feature_counts import (
     UNSEEN,
     FeatureCounts,
 )
+from tiltmeter.core.panes.fill_joint import JointRows
 from tiltmeter.core.panes.fill_unreferenced import count_unreferenced
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import LATENCY_LIMITS_SECONDS, SCORE_BINS, PredictionPane
@@ -49,6 +50,7 @@ def fill_pane(
     reference: ReferenceProfile | None,
     learning: bool = False,
     expected: Mapping[str, Expectation] = MappingProxyType({}),
+    jointly: bool = True,
 ) -> PredictionPane:
     """One pane from ``members``: positions within ``group.rows`` (not within the batch), ascending.
 
@@ -56,6 +58,7 @@ def fill_pane(
     their missing outputs are not drift. With a reference exactly its features are counted, and other names
     together. Without one there is nothing to bin against, so features are counted only if one is being learned.
     Missing cells are not stored: they are what is left of the events (see :func:`complete_missing`).
+    ``jointly``: count how features go together, too, if the reference says how.
     """
     rows = group.rows[members]
     ok = columns.ok[rows]
@@ -81,8 +84,10 @@ def fill_pane(
 
     pane.expectations = count_violations(expected, group.features, members)
     if reference is not None:
+        joint = JointRows(reference.joint, members.size) if jointly and reference.joint else None
         for name, profile in reference.features.items():
-            pane.features[name] = _count(profile, group.features.get(name), members)
+            pane.features[name] = _count(name, profile, group.features.get(name), members, joint)
+        pane.joint = joint.counts() if joint else None
         for name, column in group.features.items():
             if name not in reference.features:
                 pane.unknown_features += int(np.count_nonzero(column.states[members] != CELL_MISSING))
@@ -102,21 +107,29 @@ def complete_missing(pane: PredictionPane) -> None:
 
 
 def _count(
-    profile: NumericFeature | CategoricalFeature, column: FeatureColumn | None, members: Int64
+    name: str,
+    profile: NumericFeature | CategoricalFeature,
+    column: FeatureColumn | None,
+    members: Int64,
+    joint: JointRows | None,
 ) -> FeatureCounts:
-    counts = FeatureCounts()
+    counts, present = FeatureCounts(), None
     usable, wrong = (CELL_OK, CELL_TEXT) if isinstance(profile, NumericFeature) else (CELL_TEXT, CELL_OK)
     if column is None:
-        members = members[:0]
+        members, present = members[:0], np.zeros(members.size, dtype=np.bool_)
     else:
         states = column.states[members]
         fits = states == usable
         if np.count_nonzero(fits) < members.size:
             counts.cells[NONFINITE] = np.count_nonzero(states == CELL_NONFINITE)
             counts.cells[TYPE_ERROR] = np.count_nonzero((states == CELL_TYPE_ERROR) | (states == wrong))
-            members = members[fits]
+            members, present = members[fits], fits
     if isinstance(profile, NumericFeature):
-        _count_numbers(counts, profile, _NO_NUMBERS if column is None else column.numbers[members])
+        values = _NO_NUMBERS if column is None else column.numbers[members]
+        table = joint.table(name) if joint else None
+        scores = _count_numbers(counts, profile, values, table)
+        if joint is not None and table is not None:
+            joint.put(name, values, scores, present)
         return counts
     counts.cells[OK] = members.size
     texts = column.texts if column is not None and column.texts is not None else []
@@ -125,15 +138,22 @@ def _count(
     return counts
 
 
-def _count_numbers(counts: FeatureCounts, profile: NumericFeature, values: Float64) -> None:
-    """``values`` are finite."""
+def _count_numbers(
+    counts: FeatureCounts, profile: NumericFeature, values: Float64, table: Float64 | None = None
+) -> Float64:
+    """``values`` are finite. Returns what ``table`` says of the bin of each, if there is one."""
+    scores = _NO_NUMBERS
     if not values.size:
         counts.bins = np.zeros(profile.edges.size + 1, dtype=np.int64)
-        return
-    counts.bins = bin_counts(profile.edges, values)
+        return scores
+    if table is None:
+        counts.bins = bin_counts(profile.edges, values)
+    else:
+        counts.bins, scores = counts_and_scores(profile.edges, values, table)
     counts.cells[OK] = values.size
     below = np.count_nonzero(values < profile.minimum)
     counts.cells[OUT_OF_RANGE] = below + np.count_nonzero(values > profile.maximum)
+    return scores
 
 
 def _count_categories(counts: FeatureCounts, profile: CategoricalFeature, seen: Counter[str]) -> None:

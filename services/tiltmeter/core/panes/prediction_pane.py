@@ -9,6 +9,7 @@ import numpy as np
 
 from tiltmeter.core.panes.answers import Answers
 from tiltmeter.core.panes.feature_counts import FeatureCounts
+from tiltmeter.core.panes.joint_counts import JointCounts
 from tiltmeter.core.panes.kept_names import MOST_FEATURES, MOST_TEXTS, only_kept
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.events.columns import Int64
@@ -29,7 +30,8 @@ class PredictionPane:
     feature (bins for numbers, categories for classes). ``expectations`` counts, per feature of which a user
     expects something, the cells that broke it (:data:`tiltmeter.core.expectations.VIOLATIONS`); it needs no
     reference. ``lifted``: closed or filled under a lifted watermark (semantics 5), so a replay may place events
-    differently."""
+    differently. ``joint`` is absent where the reference has no joint profile, or the model's policy asks for
+    none."""
 
     key: PaneKey
     reference_id: str = ""
@@ -45,6 +47,7 @@ class PredictionPane:
     expectations: dict[str, Int64] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
     lifted: bool = False
+    joint: JointCounts | None = None
 
     def add(self, other: PredictionPane, sign: int = 1) -> None:
         """Merge a pane of the same reference; ``sign=-1`` takes one out of a window again."""
@@ -67,6 +70,10 @@ class PredictionPane:
             self.expectations[name] = sign * broken if known is None else known + sign * broken
         self.answers.add(other.answers, sign)
         self.lifted = self.lifted or other.lifted
+        if other.joint is not None:
+            if self.joint is None:
+                self.joint = JointCounts.empty(other.joint.sums.size)
+            self.joint.add(other.joint, sign)
 
     def _keep_within_bounds(self) -> None:
         """Without a reference names come from the stream, and panes that each keep to the bounds may not together."""
@@ -102,6 +109,8 @@ class PredictionPane:
             }
         if self.answers:
             wire["answers"] = self.answers.to_wire()
+        if self.joint is not None:
+            wire["joint"] = self.joint.to_wire()
         return wire
 
     @classmethod
@@ -125,4 +134,5 @@ class PredictionPane:
             },
             answers=Answers.from_wire(wire["answers"]) if "answers" in wire else Answers(),
             lifted=wire["lifted"],
+            joint=JointCounts.from_wire(wire["joint"]) if "joint" in wire else None,
         )

@@ -14,7 +14,8 @@ class Fetched:
 
     `epoch` counts the seeks of this partition, `number` the batches since the last one. Faust drops batches
     between fetch and agent (paused partitions, stopped flow, cleared queues), and an offset alone cannot tell
-    such a loss from a control record or from compaction; the pair can.
+    such a loss from a control record or from compaction; the pair can. `log_end` is what the broker said with
+    the records, 0 if nothing.
     """
 
     topic: str
@@ -22,3 +23,4 @@ class Fetched:
     epoch: int
     number: int
     records: Sequence[Record]
+    log_end: int = 0

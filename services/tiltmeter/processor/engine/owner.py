@@ -59,6 +59,11 @@ class Engine:
             totals.update(refetches=task.refetches, deleted_records=task.deleted_records)
         return totals
 
+    def lags(self) -> Mapping[Source, int]:
+        """Records not yet processed, of every owned partition that is restored."""
+        lags = {source: task.lag(source) for source, task in self._tasks.items()}
+        return {source: lag for source, lag in lags.items() if lag is not None}
+
     def next_offset(self, source: Source) -> int | None:
         """The first offset of an owned partition not yet given to its stage, None while that is being
         restored.
@@ -136,7 +141,7 @@ class Engine:
             at_end = {source for source, task in resting.items() if task.caught_up(source, tails[source])}
             self._idle_since = {s: self._idle_since.get(s, asked_at) for s in at_end}
             for source, since in self._idle_since.items():
-                resting[source].report_idle(source, int((asked_at - since) * 1000))
+                resting[source].report_idle(source, int((asked_at - since) * 1000), tails[source].end)
 
     def _check_topics(self, existing: Mapping[str, int]) -> None:
         for stage in self.stages:

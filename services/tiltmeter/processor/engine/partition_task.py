@@ -53,6 +53,8 @@ class PartitionTask:
         self._on_failure = on_failure
         self._batch_records = batch_records
         self._positions: dict[Source, Position] = {}
+        self._ends: dict[Source, int] = {}
+        self._processed: dict[Source, int] = {}
         self._queue: asyncio.Queue[_Work] = asyncio.Queue()
         self._backlog: deque[_Work] = deque()  # taken from the queue together, merged by topic
         self._waiting_records = 0
@@ -81,6 +83,13 @@ class PartitionTask:
         position = self._positions.get(source)
         return position.next_offset if position else None
 
+    def lag(self, source: Source) -> int | None:
+        """Records that the log is known to hold and that are not processed; None before the state is restored. The
+        log's end is as old as the last fetch, or, at rest, as the last question to the broker.
+        """
+        done = self._processed.get(source)
+        return None if done is None else max(0, self._ends[source] - done)
+
     async def offer(self, fetched: Fetched) -> None:
         """Take in a batch, or drop it if it was fetched from a position that no longer counts."""
         source = Source(fetched.topic, fetched.partition)
@@ -98,14 +107,16 @@ class PartitionTask:
             self._on_failure(error)
             return
         if batch is not None:
+            self._ends[source] = max(self._ends[source], fetched.log_end, batch.end)
             self._queue.put_nowait(batch)
             self._waiting_records += len(batch.records)
             self._regulate()
 
-    def report_idle(self, source: Source, idle_ms: int) -> None:
+    def report_idle(self, source: Source, idle_ms: int, log_end: int) -> None:
         """Queue the news behind the batches, so that a stage is never told idle before it saw what came
-        first.
+        first. All below `log_end` is processed; what no batch contained are control records.
         """
+        self._ends[source] = self._processed[source] = log_end
         self._queue.put_nowait((source, idle_ms))
 
     def release(self) -> None:
@@ -119,6 +130,7 @@ class PartitionTask:
     async def close(self, grace_seconds: float) -> None:
         """Let the batch in flight finish within the grace, drop the rest, release the stage's resources."""
         self._positions = {}
+        self._processed = {}
         while not self._queue.empty():
             self._queue.get_nowait()
         self._backlog.clear()
@@ -165,7 +177,8 @@ class PartitionTask:
                     begin,
                 )
             self._positions[source] = Position(*source, expected)
-            starts[source] = max(expected, begin)
+            starts[source] = self._processed[source] = max(expected, begin)
+            self._ends[source] = end
         await self._seek(starts)
         self._step = _Step.WAITING
         self._regulate()
@@ -195,6 +208,7 @@ class PartitionTask:
             await self.stage.on_batch(work)
             source = Source(work.topic, work.partition)
             self._intake.commit_through(source, work.end)
+            self._processed[source] = work.end
         else:
             source, idle_ms = work
             self._doing = f"on_idle {source.topic}"
