@@ -13,8 +13,12 @@ AGES = (
 )  # fmt: skip
 SUMS = (
     "scored", "brier", "log_loss", "clipped", "error", "absolute_error", "squared_error", "target",
-    "squared_target", "capped_loss", "squared_capped_loss",
+    "squared_target", "capped_loss", "squared_capped_loss", "squared_brier", "capped_log_loss",
+    "squared_capped_log_loss", "capped_error",
 )  # fmt: skip
+
+
+LOG_LOSS_CAP = -math.log(1e-3)
 Outcomes = dict[str, Any]
 
 
@@ -25,7 +29,7 @@ def cell(at: int, known: int) -> tuple[int, int]:
 
 
 def empty() -> Outcomes:
-    return {"n": 0, "weight": 0, "confusion": {}, "sums": dict.fromkeys(SUMS, 0)}
+    return {"n": 0, "weight": 0, "confusion": {}, "sums": dict.fromkeys(SUMS, 0), "counts": {}}
 
 
 def add(into: Outcomes, other: Outcomes, sign: int = 1) -> None:
@@ -35,6 +39,8 @@ def add(into: Outcomes, other: Outcomes, sign: int = 1) -> None:
         into["confusion"][pair] = into["confusion"].get(pair, 0) + sign * n
     for name, amount in other["sums"].items():
         into["sums"][name] += sign * amount
+    for place, n in other["counts"].items():
+        into["counts"][place] = into["counts"].get(place, 0) + sign * n
 
 
 def outcome(prediction: dict[str, Any], label: dict[str, Any], policy: Any, measured: Any) -> Outcomes:
@@ -47,7 +53,7 @@ def outcome(prediction: dict[str, Any], label: dict[str, Any], policy: Any, meas
     if task == "auto":
         task = "regression" if isinstance(prediction["outcome"], float) else "classification"
     if task == "classification":
-        found["confusion"][(prediction["class"], label["class"])] = 1
+        found["confusion"][pair(prediction["class"], label["class"], measured)] = 1
         score = prediction["score"]
         if label["class"] in ("0", "1") and score is not None and 0 <= score <= 1:
             likelihood = score if label["class"] == "1" else 1 - score
@@ -56,6 +62,10 @@ def outcome(prediction: dict[str, Any], label: dict[str, Any], policy: Any, meas
             sums["brier"] = fixed(miss * miss)
             sums["log_loss"] = fixed(-math.log(max(likelihood, 1e-15)))
             sums["clipped"] = int(likelihood < 1e-15)
+            capped = min(-math.log(max(likelihood, 1e-15)), LOG_LOSS_CAP) / LOG_LOSS_CAP
+            sums["squared_brier"] = fixed((miss * miss) * (miss * miss))
+            sums["capped_log_loss"], sums["squared_capped_log_loss"] = fixed(capped), fixed(capped * capped)
+            found["counts"] = scored(score, label["class"] == "1")
     elif not math.isnan(prediction["number"]) and not math.isnan(label["number"]):
         known = measured is not None and measured.task == "regression"
         unit, actual = measured.scale if known else policy.loss_scale, label["number"]
@@ -70,7 +80,28 @@ def outcome(prediction: dict[str, Any], label: dict[str, Any], policy: Any, meas
         if known:
             loss = min(abs(error), measured.cap) / measured.cap
             sums["capped_loss"], sums["squared_capped_loss"] = fixed(loss), fixed(loss * loss)
+            sums["capped_error"] = fixed(math.copysign(loss, error))
+            found["counts"] = {("residuals", sum(edge < error for edge in measured.residual_edges)): 1}
     return found
+
+
+def pair(predicted: str, actual: str, measured: Any) -> tuple[str, str]:
+    """Classes the reference does not name are one, but a wrong prediction among them stays wrong."""
+    known = measured.classes if measured and measured.classes else (predicted, actual)
+    if predicted != actual and predicted not in known and actual not in known:
+        return "(other)", "(another)"
+    return (predicted if predicted in known else "(other)"), (actual if actual in known else "(other)")
+
+
+def scored(score: float, positive: bool) -> dict[tuple[str, int], int]:
+    logit = sum(1 / (1 + math.exp(12 - 24 * i / 256)) < score for i in range(1, 256))
+    place = sum(i / 15 < score for i in range(1, 15))
+    return {
+        ("positives" if positive else "negatives", logit): 1,
+        ("labels", place): 1,
+        ("predicted", place): fixed(score),
+        ("true", place): int(positive),
+    }
 
 
 def fixed(value: float) -> int:

@@ -34,7 +34,7 @@ def plain_pane(wire: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain_oracle(joined: Joined) -> dict[Name, dict[str, Any]]:
-    """The oracle's panes without the zeros that corrections leave."""
+    """The oracle's panes without zeros, but for pairs of classes that corrections touched."""
     panes = {}
     for name, pane in joined.panes.items():
         panes[name] = pane
@@ -74,9 +74,20 @@ def _dense(counts: dict[str, Any]) -> dict[str, Any]:
 
 def _outcomes(wire: dict[str, Any]) -> dict[str, Any]:
     confusion = {(predicted, actual): n for predicted, actual, n in wire["confusion"]}
-    sums = dict(zip(SUMS, map(int, wire["sums"]), strict=True))
-    return {"n": wire["n"], "weight": wire["weight"], "confusion": confusion, "sums": sums}
+    amounts = list(map(int, wire["sums"]))
+    sums = dict(zip(SUMS, amounts + [0] * (len(SUMS) - len(amounts)), strict=True))
+    scores = wire.get("scores", {"negatives": [], "positives": [], "reliability": []})
+    named = [(name, _rows(scores[name], 2)) for name in ("negatives", "positives")]
+    for i, name in enumerate(("labels", "predicted", "true"), 1):
+        named.append((name, [(row[0], row[i]) for row in _rows(scores["reliability"], 4)]))
+    named.append(("residuals", wire.get("residuals", [])))
+    counts = {(name, place): n for name, rows in named for place, n in rows if n}
+    return {"n": wire["n"], "weight": wire["weight"], "confusion": confusion, "sums": sums, "counts": counts}
+
+
+def _rows(flat: list[int], width: int) -> list[Any]:
+    return [flat[i : i + width] for i in range(0, len(flat), width)]
 
 
 def _no_zeros(outcomes: dict[str, Any]) -> dict[str, Any]:
-    return {**outcomes, "confusion": {pair: n for pair, n in outcomes["confusion"].items() if n}}
+    return {**outcomes, "counts": {place: n for place, n in outcomes["counts"].items() if n}}

@@ -132,5 +132,6 @@ def all_labels(merged: Merged) -> dict[tuple[str, str], Any]:
             for part in (*pane["cells"].values(), *pane["corrections"].values()):
                 add(outcomes, part)
     for outcomes, _ in totals.values():
-        outcomes["confusion"] = {pair: n for pair, n in outcomes["confusion"].items() if n}
+        for name in ("confusion", "counts"):
+            outcomes[name] = {place: n for place, n in outcomes[name].items() if n}
     return totals

@@ -100,6 +100,56 @@ def test_a_regression_knows_its_cap_unit_and_losses() -> None:
     assert isinstance(profile.prediction, NumericFeature)
 
 
+def test_a_binary_model_knows_the_losses_of_its_scores() -> None:
+    rng = np.random.default_rng(2)
+    score = rng.random(400)
+    score[:4] = [math.nan, 1.5, 0.0, 1.0]
+    labels = (rng.random(400) < score).astype(float)
+    labels[4] = math.nan
+    profile = profile_of(x=score, predictions=(score > 0.5).astype(int), labels=labels, scores=score)
+    performance = profile.performance
+    assert performance is not None
+    p, y = score[[2, 3, *range(5, 400)]], labels[[2, 3, *range(5, 400)]]
+    log_loss = -np.log(np.maximum(np.where(y == 1, p, 1 - p), 1e-3)) / -math.log(1e-3)
+    assert performance.scored == 397
+    assert performance.brier_sum == pytest.approx(((p - y) ** 2).sum(), abs=1e-3)
+    assert performance.brier_squares == pytest.approx(((p - y) ** 4).sum(), abs=1e-3)
+    assert performance.log_loss_sum == pytest.approx(log_loss.sum(), abs=1e-3)
+    assert performance.log_loss_squares == pytest.approx((log_loss**2).sum(), abs=1e-3)
+    assert performance.score_error_sum == pytest.approx((p - y).sum(), abs=1e-3)
+    assert ReferenceProfile.from_json(profile.to_json()).performance == performance
+
+
+def test_a_reference_of_before_keeps_its_id_and_its_bytes() -> None:
+    """Written when a performance had neither the losses of scores nor residuals."""
+    before = {
+        "task": "regression", "labelled": 3, "errors": 0, "classes": [], "loss_sum": 1.0, "loss_squares": 0.5,
+        "cap": 2.0, "scale": 1.0, "absolute_error_sum": 2.0, "label_mean": 0.0,
+    }  # fmt: skip
+    wire = {**orjson.loads(small().to_json()), "performance": before}
+    del wire["reference_id"]
+    canonical = orjson.dumps(wire, option=orjson.OPT_SORT_KEYS)
+    wire["reference_id"] = "ref-" + hashlib.blake2b(canonical, digest_size=6).hexdigest()
+    document = orjson.dumps(wire, option=orjson.OPT_SORT_KEYS)
+    again = ReferenceProfile.from_json(document)
+    assert again.to_json() == document
+    assert again.performance is not None
+    assert (again.performance.capped_error_sum, again.performance.residual_counts) == (None, ())
+
+
+def test_residual_bins_that_do_not_fit_their_edges_are_refused() -> None:
+    values = np.linspace(0.0, 10.0, 101)
+    wire = orjson.loads(
+        profile_of(x=values, predictions=values + 1, labels=values, task="regression").to_json()
+    )
+    wire["performance"]["residual_counts"].append(1)
+    del wire["reference_id"]
+    canonical = orjson.dumps(wire, option=orjson.OPT_SORT_KEYS)
+    wire["reference_id"] = "ref-" + hashlib.blake2b(canonical, digest_size=6).hexdigest()
+    with pytest.raises(ReferenceFormatError, match="do not fit"):
+        ReferenceProfile.from_json(orjson.dumps(wire))
+
+
 def test_a_perfect_regression_still_has_a_cap() -> None:
     values = np.linspace(0.0, 10.0, 101)
     performance = profile_of(x=values, predictions=values, labels=values).performance

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.panes.score_counts import ScoreCounts
 
 #: Panes kept: an hour of panes of ten seconds. At most 1 KB each in memory, 200 bytes in a snapshot.
 KEPT = 360
@@ -52,4 +53,5 @@ def _folded(outcomes: Outcomes) -> Outcomes:
     folded.add(outcomes)
     counts = {_RIGHT: outcomes.correct, _WRONG: outcomes.classified - outcomes.correct}
     folded.confusion = {cell: n for cell, n in counts.items() if n}
+    folded.scores, folded.residuals = ScoreCounts(), {}
     return folded

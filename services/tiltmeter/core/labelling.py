@@ -6,7 +6,6 @@ processed first. That is what makes a label pane the same bytes for every interl
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,11 @@ from numpy.typing import NDArray
 
 from tiltmeter.core.join_rows import TRUTH
 from tiltmeter.core.panes.cohorts import age_buckets, cohort_starts
-from tiltmeter.core.panes.fixed_point import power_of_two_at_least, quantise, total
+from tiltmeter.core.panes.fill_outcomes import add_classified, add_measured
+from tiltmeter.core.panes.fixed_point import total
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
-from tiltmeter.core.panes.outcomes import SUMS, Outcomes
+from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.policy import JoinPolicy
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.rows_by import rows_by
@@ -92,8 +92,8 @@ class Labelling:
             return truth
         pane.feedback["corrected"] += 1
         change = self._outcomes(prediction, feedback["label"], feedback["value"])
-        change.add(self._outcomes(prediction, truth["label"], truth["value"]), sign=-1)
-        pane.corrections.setdefault(int(truth["pane"][0]), Outcomes()).add(change)
+        change.amend(self._outcomes(prediction, truth["label"], truth["value"]), sign=-1)
+        pane.correct(int(truth["pane"][0]), change)
         truth["label"], truth["value"] = feedback["label"], feedback["value"]
         truth["revision"] = feedback["revision"]
         return truth
@@ -141,63 +141,6 @@ class Labelling:
         outcomes = Outcomes(n=int(predictions.size), weight=total(predictions["weight"]))
         usable = (predictions["kind"] != KIND_NONE) & (predictions["ok"] != 0)
         numeric = numeric_rows(predictions["kind"], task_of(policy, performance))
-        self._classified(outcomes, predictions, label, usable & ~numeric)
-        outcomes.unit = (
-            performance.scale
-            if performance and performance.task == "regression"
-            else power_of_two_at_least(policy.loss_scale)
-        )
-        cap = performance.cap if performance and performance.task == "regression" else None
-        _measured(outcomes, predictions, value, usable & numeric, cap)
+        add_classified(outcomes, predictions, label, usable & ~numeric, performance)
+        add_measured(outcomes, predictions, value, usable & numeric, performance, policy.loss_scale)
         return outcomes
-
-    def _classified(
-        self, outcomes: Outcomes, predictions: Rows, label: Rows, rows: NDArray[np.bool_]
-    ) -> None:
-        if not rows.any():
-            return
-        pairs = Counter(zip(predictions["label"][rows].tolist(), label[rows].tolist(), strict=True))
-        for (predicted, actual), n in pairs.items():
-            cell = (predicted.decode("utf-8", "replace"), actual.decode("utf-8", "replace"))
-            outcomes.confusion[cell] = outcomes.confusion.get(cell, 0) + n
-        binary = rows & ((label == b"0") | (label == b"1"))
-        scored = binary & (predictions["score"] >= 0) & (predictions["score"] <= 1)
-        if scored.any():
-            score, positive = predictions["score"][scored], label[scored] == b"1"
-            likelihood = np.where(positive, score, 1.0 - score)
-            clipped = np.clip(likelihood, 1e-15, 1.0)
-            _put(outcomes, "scored", int(scored.sum()))
-            _put(outcomes, "brier", total(quantise((1.0 - likelihood) ** 2)))
-            _put(outcomes, "log_loss", total(quantise(-np.log(clipped))))
-            _put(outcomes, "clipped", int(np.count_nonzero(likelihood < 1e-15)))
-
-
-def _measured(
-    outcomes: Outcomes,
-    predictions: Rows,
-    value: NDArray[np.float64],
-    rows: NDArray[np.bool_],
-    cap: float | None,
-) -> None:
-    rows = rows & np.isfinite(predictions["value"]) & np.isfinite(value)
-    if not rows.any():
-        return
-    actual = value[rows]
-    with np.errstate(over="ignore"):  # what overflows is infinite, and clips
-        error = predictions["value"][rows] - actual
-        squared_error, squared_target = (error / outcomes.unit) ** 2, (actual / outcomes.unit) ** 2
-    size = np.abs(error)
-    _put(outcomes, "scored", int(rows.sum()))
-    _put(outcomes, "error", total(quantise(error, outcomes.unit)))
-    _put(outcomes, "absolute_error", total(quantise(size, outcomes.unit)))
-    _put(outcomes, "squared_error", total(quantise(squared_error)))
-    _put(outcomes, "target", total(quantise(actual, outcomes.unit)))
-    _put(outcomes, "squared_target", total(quantise(squared_target)))
-    if cap:
-        loss = np.minimum(size, cap) / cap
-        _put(outcomes, "capped_loss", total(quantise(loss)))
-        _put(outcomes, "squared_capped_loss", total(quantise(loss**2)))
-
-
-def _put(outcomes: Outcomes, name: str, amount: int) -> None:
-    outcomes.sums[SUMS.index(name)] += amount

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from tiltmeter.core.drift.adwin import AdwinUpdate, PaneAdwin
@@ -203,7 +203,7 @@ class PerformanceWatch:
 
     def snapshot(self) -> dict[str, Any]:
         return {
-            "reference": asdict(self._reference) if self._reference else None,
+            "reference": self._reference.to_wire() if self._reference else None,
             "first": self._first,
             "adwin": self._adwin.snapshot(),
             "cuts": self.cuts,
@@ -214,7 +214,7 @@ class PerformanceWatch:
 
     def restore(self, wire: dict[str, Any]) -> None:
         known = wire["reference"]
-        self.compare_with(Performance(**{**known, "classes": tuple(known["classes"])}) if known else None)
+        self.compare_with(Performance.from_wire(known) if known else None)
         self._first = tuple(wire["first"]) if wire["first"] else self._first
         self._adwin.restore(wire["adwin"])
         self.adwin = self._adwin.update()

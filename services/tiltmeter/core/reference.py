@@ -61,7 +61,13 @@ class Performance:
     ``loss_squares`` sum it and its square over fixed-point terms, as panes do. ``cap`` is twice the 99.9 %
     quantile of |error|: normal errors never reach it, and one absurd row counts as 1. ``scale`` is the
     smallest power of two ≥ the labels' standard deviation: the unit of fixed-point sums.
-    ``absolute_error_sum`` and ``label_mean`` are in units of the label. ``phi``: as of a feature, of the losses.
+    ``absolute_error_sum`` and ``label_mean`` are in units of the label; ``capped_error_sum`` sums the signed
+    errors, capped, as shares of the cap. ``residual_counts`` are the signed errors over ``residual_edges``.
+    ``phi``: as of a feature, of the losses.
+
+    A binary model with scores, over ``scored`` rows: the sums of the squared distance between score and label and
+    of its square, of the capped log loss as a share of its cap and of its square, and of score - label.
+    What a reference lacks is not written, so that references of before keep their id.
     """
 
     task: Task
@@ -75,6 +81,40 @@ class Performance:
     absolute_error_sum: float = 0.0
     label_mean: float = 0.0
     phi: float | None = None
+    scored: int = 0
+    brier_sum: float = 0.0
+    brier_squares: float = 0.0
+    log_loss_sum: float = 0.0
+    log_loss_squares: float = 0.0
+    score_error_sum: float = 0.0
+    capped_error_sum: float | None = None
+    residual_edges: tuple[float, ...] = ()
+    residual_counts: tuple[int, ...] = ()
+
+    def to_wire(self) -> dict[str, Any]:
+        lacking: set[str] = set() if self.scored else set(_OF_SCORES)
+        lacking |= set() if self.residual_counts else {"residual_edges", "residual_counts"}
+        return _without_none({name: value for name, value in asdict(self).items() if name not in lacking})
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Performance:
+        """Raises :class:`ReferenceFormatError` where fields do not fit together."""
+        if wire["task"] not in ("classification", "regression"):
+            raise ReferenceFormatError(f"performance: unknown task {wire['task']!r}")
+        known = {name: wire[name] for name in cls.__dataclass_fields__ if name in wire}
+        found = cls(**{**known, **{name: tuple(known.get(name, ())) for name in _TUPLES}})
+        edges, counts = found.residual_edges, found.residual_counts
+        if counts and (len(counts) != len(edges) + 1 or list(edges) != sorted(set(edges))):
+            raise ReferenceFormatError(
+                f"performance: {len(counts)} counts do not fit {len(edges)} residual edges"
+            )
+        return found
+
+
+_OF_SCORES = (
+    "scored", "brier_sum", "brier_squares", "log_loss_sum", "log_loss_squares", "score_error_sum",
+)  # fmt: skip
+_TUPLES = ("classes", "residual_edges", "residual_counts")
 
 
 Profile = NumericFeature | CategoricalFeature
@@ -148,7 +188,7 @@ def _to_wire(profile: ReferenceProfile) -> dict[str, Any]:
         "features": {name: _profile_to_wire(feature) for name, feature in profile.features.items()},
         "prediction": _profile_to_wire(profile.prediction),
         "score": _profile_to_wire(profile.score),
-        "performance": _without_none(asdict(profile.performance)) if profile.performance else None,
+        "performance": profile.performance.to_wire() if profile.performance else None,
     }
 
 
@@ -185,7 +225,7 @@ def _from_wire(wire: Mapping[str, Any], reference_id: str) -> ReferenceProfile:
         features=features,
         prediction=_profile("prediction", wire["prediction"]) if wire["prediction"] else None,
         score=score,
-        performance=_performance(wire["performance"]) if wire["performance"] else None,
+        performance=Performance.from_wire(wire["performance"]) if wire["performance"] else None,
         joint=_joint(wire["joint"], features) if wire.get("joint") else None,
         reference_id=reference_id,
     )
@@ -212,10 +252,3 @@ def _joint(wire: Mapping[str, Any], features: Mapping[str, Profile]) -> JointPro
         if not isinstance(profile, NumericFeature) or table.size != profile.counts.size:
             raise ReferenceFormatError(f"joint: the scores of {name} do not fit its bins")
     return joint
-
-
-def _performance(wire: Mapping[str, Any]) -> Performance:
-    if wire["task"] not in ("classification", "regression"):
-        raise ReferenceFormatError(f"performance: unknown task {wire['task']!r}")
-    known = {name: wire[name] for name in Performance.__dataclass_fields__ if name in wire}
-    return Performance(**{**known, "classes": tuple(wire.get("classes", ()))})

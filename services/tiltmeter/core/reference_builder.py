@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tiltmeter.core.histogram import bin_counts, edges_from_reference
 from tiltmeter.core.joint_builder import build_joint
-from tiltmeter.core.panes.fixed_point import power_of_two_at_least, quantise, real
+from tiltmeter.core.panes.fixed_point import power_of_two_at_least, quantise, real, total
+from tiltmeter.core.panes.score_terms import score_terms
 from tiltmeter.core.reference import (
     CategoricalFeature,
     NumericFeature,
@@ -28,6 +31,10 @@ from tiltmeter.events.columns import Float64
 TOP = 100
 #: Whole-number labels with more different values than this are quantities, not classes.
 _MOST_CLASSES = 50
+#: Bins of a regression's residuals. Fewer than of a feature: they travel with every cell of every label pane.
+RESIDUAL_BINS = 64
+
+Mask = NDArray[np.bool_]
 
 
 def build_reference(
@@ -71,7 +78,7 @@ def build_reference(
         features={name: profiles.get(name) or _texts(column) for name, column in features.items()},
         prediction=output,
         score=None if scores is None else _numeric(_required("score", scores), bins),
-        performance=_performance(found, predictions, labels),
+        performance=_performance(found, predictions, labels, scores),
         joint=build_joint(numeric, profiles) if joint else None,
     )
 
@@ -141,38 +148,68 @@ def _key(value: Any) -> str:
     return class_key(value).decode("utf-8", "replace")
 
 
-def _performance(task: Task, predictions: Column | None, labels: Column | None) -> Performance | None:
+def _performance(
+    task: Task, predictions: Column | None, labels: Column | None, scores: Column | None
+) -> Performance | None:
     if predictions is None:
         return None
     if labels is None:
         return Performance(task)
     if task == "regression":
         return _regression(_required("prediction", predictions), _required("label", labels))
-    pairs = zip(_keys(predictions), _keys(labels), strict=True)
-    known = [
-        (predicted, actual) for predicted, actual in pairs if predicted is not None and actual is not None
-    ]
+    predicted, actual = _keys(predictions), _keys(labels)
+    known = [(p, a) for p, a in zip(predicted, actual, strict=True) if p is not None and a is not None]
     classes = _categorical([key for pair in known for key in pair]).categories
-    errors = sum(predicted != actual for predicted, actual in known)
-    return Performance(task, labelled=len(known), errors=errors, classes=tuple(classes))
+    measured = Performance(
+        task, labelled=len(known), errors=sum(p != a for p, a in known), classes=tuple(classes)
+    )
+    if scores is None:
+        return measured
+    binary = np.array([p is not None and a in ("0", "1") for p, a in zip(predicted, actual, strict=True)])
+    return _scored(measured, _required("score", scores), np.array([a == "1" for a in actual]), binary)
+
+
+def _scored(measured: Performance, score: Float64, positive: Mask, binary: Mask) -> Performance:
+    """The performance with the losses of its scores, where they are probabilities of class 1."""
+    usable = binary & (score >= 0) & (score <= 1)
+    terms = score_terms(score[usable], positive[usable])
+    return replace(
+        measured,
+        scored=int(usable.sum()),
+        brier_sum=_sum(terms.brier),
+        brier_squares=_sum(terms.brier**2),
+        log_loss_sum=_sum(terms.capped_log_loss),
+        log_loss_squares=_sum(terms.capped_log_loss**2),
+        score_error_sum=_sum(score[usable] - positive[usable]),
+    )
+
+
+def _sum(values: Float64) -> float:
+    """Over fixed-point terms, as panes sum."""
+    return real(total(quantise(values)))
 
 
 def _regression(predicted: Float64, actual: Float64) -> Performance:
     usable = np.isfinite(predicted) & np.isfinite(actual)
     label = actual[usable]
-    size = np.abs(predicted[usable] - label)
+    error = predicted[usable] - label
+    size = np.abs(error)
     if size.size == 0:
         return Performance("regression")
     scale = power_of_two_at_least(float(np.std(label)))
     cap = 2.0 * float(np.quantile(size, 0.999, method="inverted_cdf")) or scale
-    loss = np.minimum(size, cap) / cap
+    share = np.clip(error, -cap, cap) / cap
+    edges = edges_from_reference(error, RESIDUAL_BINS)
     return Performance(
         "regression",
         labelled=int(size.size),
-        loss_sum=real(sum(quantise(loss).tolist())),
-        loss_squares=real(sum(quantise(loss**2).tolist())),
+        loss_sum=_sum(np.abs(share)),
+        loss_squares=_sum(share**2),
         cap=cap,
         scale=scale,
         absolute_error_sum=math.fsum(size.tolist()),
         label_mean=math.fsum(label.tolist()) / size.size,
+        capped_error_sum=_sum(share),
+        residual_edges=tuple(edges.tolist()),
+        residual_counts=tuple(bin_counts(edges, error).tolist()),
     )

@@ -156,6 +156,7 @@ class VersionWatch:
         self.all_labels.add(outcomes)
         for change in pane.corrections.values():
             self.all_labels.add(change)
+        self.all_labels.bound()
         for window in self.labels.values():
             window.add(pane.key.start_ms, outcomes)
             for start_ms, change in sorted(pane.corrections.items()):

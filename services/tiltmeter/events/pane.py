@@ -111,6 +111,16 @@ class PredictionPane(WireModel):
     joint: JointCounts | None = Field(None, description="Absent: the reference has no joint profile.")
 
 
+class Scores(WireModel):
+    """Scores of a binary model by label, only bins that are not empty. ``negatives`` and ``positives``: bin, count,
+    bin, count, ... over 256 bins that are uniform in the logit from -12 to 12. ``reliability``: bin, labels, sum of
+    scores with 20 fraction bits, positives, ... over 15 equal-width bins."""
+
+    negatives: list[int]
+    positives: list[int]
+    reliability: list[int]
+
+
 class Outcomes(WireModel):
     """Labelled predictions. A correction's numbers may be negative: they are differences."""
 
@@ -118,9 +128,16 @@ class Outcomes(WireModel):
     weight: int
     unit: float = Field(description="Power of two in which errors and labels of a regression were quantised.")
     confusion: list[tuple[str, str, int]] = Field(
-        description="(predicted, actual, count) per pair of classes."
+        description="(predicted, actual, count) per pair of classes; beyond 100 classes, or those of the reference, "
+        "they are (other), and two different ones (other), (another)."
     )
-    sums: list[int] = Field(description="Fixed-point sums with 20 fraction bits; the first is a plain count.")
+    sums: list[int] = Field(
+        description="Fixed-point sums with 20 fraction bits; the first is a plain count. Missing at the end: 0."
+    )
+    scores: Scores | None = None
+    residuals: list[tuple[int, int]] | None = Field(
+        None, description="(bin, count): errors over the residual bins of the version's first reference."
+    )
 
 
 class Cell(Outcomes):

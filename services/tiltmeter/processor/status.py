@@ -9,7 +9,9 @@ from typing import Any
 from tiltmeter import __version__
 from tiltmeter.core.join_state import NEVER, JoinState
 from tiltmeter.core.panes.outcomes import Outcomes
-from tiltmeter.core.performance import classification, regression
+from tiltmeter.core.panes.score_counts import ScoreCounts
+from tiltmeter.core.performance import agreement, calibration, classification, ranking, regression
+from tiltmeter.core.performance.class_counts import ClassCounts
 from tiltmeter.core.version_watch import VersionWatch
 from tiltmeter.core.watcher import Watcher
 from tiltmeter.processor.join_stage import JoinStage
@@ -110,6 +112,7 @@ def _performance(outcomes: Outcomes) -> dict[str, Any]:
     answer: dict[str, Any] = {"labelled": outcomes.n}
     if outcomes.confusion:
         precision, recall, f1 = classification.precision_recall_f1(outcomes)
+        counts = ClassCounts.of(outcomes)
         answer |= {
             "classified": outcomes.classified,
             "correct": outcomes.correct,
@@ -117,9 +120,14 @@ def _performance(outcomes: Outcomes) -> dict[str, Any]:
             "precision": _number(precision),
             "recall": _number(recall),
             "f1": _number(f1),
+            "balanced_accuracy": _number(agreement.balanced_accuracy(counts)),
+            "matthews_correlation": _number(agreement.matthews_correlation(counts)),
+            "kappa": _number(agreement.kappa(counts)),
             "brier_score": _number(classification.brier_score(outcomes)),
             "log_loss": _number(classification.log_loss(outcomes)),
         }
+        if outcomes.scores:
+            answer |= _scores(outcomes.scores)
     elif outcomes.sum("scored"):
         answer |= {
             "mae": _number(regression.mae(outcomes)),
@@ -128,6 +136,17 @@ def _performance(outcomes: Outcomes) -> dict[str, Any]:
             "r2": _number(regression.r2(outcomes)),
         }
     return answer
+
+
+def _scores(scores: ScoreCounts) -> dict[str, Any]:
+    """``roc_auc`` and ``average_precision`` as [at least, estimate, at most]."""
+    return {
+        "roc_auc": [_number(value) for value in ranking.roc_auc(scores)],
+        "average_precision": [_number(value) for value in ranking.average_precision(scores)],
+        "calibration_in_the_large": _number(calibration.in_the_large(scores)),
+        "expected_calibration_error": _number(calibration.expected_calibration_error(scores)),
+        "reliability": [list(point) for point in calibration.reliability(scores)],
+    }
 
 
 def _number(value: float) -> float | None:

@@ -31,16 +31,25 @@ class LabelPane:
         for name, count in other.feedback.items():
             self.feedback[name] += count
         for cell, outcomes in other.cells.items():
-            self.cells.setdefault(cell, Outcomes()).add(outcomes)
+            mine = self.cells.setdefault(cell, Outcomes())
+            mine.add(outcomes)
+            mine.bound()
         for start, outcomes in other.corrections.items():
-            self.corrections.setdefault(start, Outcomes()).add(outcomes)
+            self.correct(start, outcomes)
         self.lifted = self.lifted or other.lifted
+
+    def correct(self, start_ms: int, change: Outcomes) -> None:
+        """Add what corrected labels change in the label pane that starts then."""
+        mine = self.corrections.setdefault(start_ms, Outcomes())
+        mine.amend(change)
+        mine.bound()
 
     def total(self) -> Outcomes:
         """All cells together: accuracy by the time the label came."""
         outcomes = Outcomes()
         for cell in self.cells.values():
             outcomes.add(cell)
+        outcomes.bound()
         return outcomes
 
     def to_wire(self) -> dict[str, Any]:

@@ -9,8 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Integer sums besides n and weight, in wire order. Classification: scored, brier, log_loss, clipped.
-#: Regression: the moments of error = prediction - label and of the label, quantised (fixed_point.py).
+from tiltmeter.core.panes.bounded_classes import bounded
+from tiltmeter.core.panes.score_counts import ScoreCounts
+
+#: Integer sums besides n and weight, in wire order: new ones go to the end. Classification: scored, brier, log_loss,
+#: clipped, and what its detectors need: the square of the squared distance, and the log loss capped, as a
+#: share of its cap (score_terms.py). Regression: the moments of error = prediction - label and of the label,
+#: quantised (fixed_point.py); capped ones are shares of the reference's cap.
 SUMS = (
     "scored",
     "brier",
@@ -23,7 +28,14 @@ SUMS = (
     "squared_target",
     "capped_loss",
     "squared_capped_loss",
+    "squared_brier",
+    "capped_log_loss",
+    "squared_capped_log_loss",
+    "capped_error",
 )
+#: Always on the wire; later ones only as far as the last that is not zero, so that a pane that was written before
+#: they existed is written again in the same bytes.
+_ALWAYS = SUMS.index("squared_capped_loss") + 1
 _WIDE = 1 << 63
 #: Sums that depend on the unit, and those that depend on its square.
 _LINEAR, _SQUARE = ("error", "absolute_error", "target"), ("squared_error", "squared_target")
@@ -34,27 +46,41 @@ class Outcomes:
     """Additive. ``confusion[(predicted, actual)]`` counts classes by their canonical key; ``sums`` holds
     :data:`SUMS` as Python integers (they do not overflow); ``n`` counts labelled predictions, ``weight`` what
     they stand for when events are sampled. ``unit`` is the power of two in which errors and labels were quantised;
-    sums in different units meet in the smaller one, exactly."""
+    sums in different units meet in the smaller one, exactly. ``scores`` counts the scored ones of a binary model;
+    ``residuals`` the errors of a regression over the bins of the version's first reference."""
 
     n: int = 0
     weight: int = 0
     confusion: dict[tuple[str, str], int] = field(default_factory=dict)
     sums: list[int] = field(default_factory=lambda: [0] * len(SUMS))
     unit: float = 1.0
+    scores: ScoreCounts = field(default_factory=ScoreCounts)
+    residuals: dict[int, int] = field(default_factory=dict)
 
     def add(self, other: Outcomes, sign: int = 1) -> None:
         """Merge; ``sign=-1`` takes the same outcomes out again (a corrected label, a pane that leaves)."""
+        self.amend(other, sign)
+        self.confusion = {pair: n for pair, n in self.confusion.items() if n}
+
+    def amend(self, other: Outcomes, sign: int = 1) -> None:
+        """As :meth:`add`, but pairs of classes stay at zero: which classes are kept must not depend on the order in
+        which corrections came (bounded_classes.py)."""
         self.n += sign * other.n
         self.weight += sign * other.weight
-        for cell, count in other.confusion.items():
-            left = self.confusion.get(cell, 0) + sign * count
-            if left:
-                self.confusion[cell] = left
-            else:
-                self.confusion.pop(cell, None)
+        for pair, n in other.confusion.items():
+            self.confusion[pair] = self.confusion.get(pair, 0) + sign * n
+        for place, n in other.residuals.items():
+            self.residuals[place] = self.residuals.get(place, 0) + sign * n
+            if not self.residuals[place]:
+                del self.residuals[place]
+        self.scores.add(other.scores, sign)
         if other.unit != self.unit:
             other = self._in_one_unit(other)
         self.sums = [mine + sign * theirs for mine, theirs in zip(self.sums, other.sums, strict=True)]
+
+    def bound(self) -> None:
+        """Fold what is beyond the most classes that keep their name."""
+        self.confusion = bounded(self.confusion)
 
     def _in_one_unit(self, other: Outcomes) -> Outcomes:
         """Put ``self`` into the smaller unit; returns ``other`` in it. What is all zero has no unit yet."""
@@ -79,15 +105,34 @@ class Outcomes:
         return sum(count for (predicted, actual), count in self.confusion.items() if predicted == actual)
 
     def to_wire(self) -> dict[str, Any]:
-        cells = [[predicted, actual, n] for (predicted, actual), n in sorted(self.confusion.items())]
-        sums = [amount if -_WIDE < amount < _WIDE else str(amount) for amount in self.sums]
-        return {"n": self.n, "weight": self.weight, "unit": self.unit, "confusion": cells, "sums": sums}
+        used = [i for i, amount in enumerate(self.sums) if amount]
+        sums = self.sums[: max(_ALWAYS, used[-1] + 1 if used else 0)]
+        wire = {
+            "n": self.n,
+            "weight": self.weight,
+            "unit": self.unit,
+            "confusion": [
+                [predicted, actual, n] for (predicted, actual), n in sorted(self.confusion.items())
+            ],
+            "sums": [amount if -_WIDE < amount < _WIDE else str(amount) for amount in sums],
+        }
+        if self.scores:
+            wire["scores"] = self.scores.to_wire()
+        if self.residuals:
+            wire["residuals"] = sorted(self.residuals.items())
+        return wire
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> Outcomes:
-        confusion = {(predicted, actual): n for predicted, actual, n in wire["confusion"]}
+        sums = [int(amount) for amount in wire["sums"]]
         return cls(
-            wire["n"], wire["weight"], confusion, [int(amount) for amount in wire["sums"]], wire["unit"]
+            n=wire["n"],
+            weight=wire["weight"],
+            confusion={(predicted, actual): n for predicted, actual, n in wire["confusion"]},
+            sums=sums + [0] * (len(SUMS) - len(sums)),
+            unit=wire["unit"],
+            scores=ScoreCounts.from_wire(wire["scores"]) if "scores" in wire else ScoreCounts(),
+            residuals=dict(wire.get("residuals", ())),
         )
 
 

@@ -1,11 +1,13 @@
-"""Classification metrics from confusion counts: ratios of sums, never means of ratios; undefined is NaN."""
+"""Classification metrics from confusion counts and sums: ratios of sums, never means of ratios; undefined is NaN."""
 
 from __future__ import annotations
 
 import math
 
+from tiltmeter.core.panes.bounded_classes import OTHER
 from tiltmeter.core.panes.fixed_point import real
 from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.performance.class_counts import ClassCounts, ClassScores
 
 #: The positive class of a binary model.
 POSITIVE = "1"
@@ -22,33 +24,20 @@ def accuracy(outcomes: Outcomes) -> float:
 
 def classes(outcomes: Outcomes) -> list[str]:
     """All classes predicted or seen, sorted."""
-    return sorted({name for cell in outcomes.confusion for name in cell})
+    return sorted({name for pair in outcomes.confusion for name in pair})
 
 
-def precision_recall_f1(outcomes: Outcomes) -> tuple[float, float, float]:
+def precision_recall_f1(outcomes: Outcomes) -> ClassScores:
     """Of the positive class for a model whose classes are 0 and 1, macro-averaged otherwise.
 
-    The macro average counts a class that was never predicted (no precision) or never true (no recall) as 0, as
-    scikit-learn does with ``zero_division=0``.
+    Labels that its reference does not know (folded into "(other)") leave a binary model binary. The macro average
+    counts a class that was never predicted (no precision) or never true (no recall) as 0, as scikit-learn does
+    with ``zero_division=0``.
     """
-    names = classes(outcomes)
-    if not names:
-        return math.nan, math.nan, math.nan
-    if set(names) <= {"0", POSITIVE}:
-        return _of_class(outcomes, POSITIVE, undefined=math.nan)
-    triples = [_of_class(outcomes, name, undefined=0.0) for name in names]
-    precision, recall, f1 = (math.fsum(values) / len(names) for values in zip(*triples, strict=True))
-    return precision, recall, f1
-
-
-def _of_class(outcomes: Outcomes, name: str, undefined: float) -> tuple[float, float, float]:
-    hit = outcomes.confusion.get((name, name), 0)
-    predicted = sum(n for (said, _), n in outcomes.confusion.items() if said == name)
-    actual = sum(n for (_, truth), n in outcomes.confusion.items() if truth == name)
-    precision = hit / predicted if predicted else undefined
-    recall = hit / actual if actual else undefined
-    f1 = 2 * hit / (predicted + actual) if predicted + actual else undefined
-    return precision, recall, f1
+    counts = ClassCounts.of(outcomes)
+    if set(counts.names) <= {"0", POSITIVE, OTHER}:
+        return counts.scores(POSITIVE)
+    return counts.macro()
 
 
 def log_loss(outcomes: Outcomes) -> float:

@@ -1,12 +1,15 @@
-"""Regression metrics from sums of errors."""
+"""Regression metrics from sums of errors and from residual counts."""
 
 from __future__ import annotations
 
 import math
 
-from tiltmeter.core.panes.fixed_point import real
+import numpy as np
+
+from tiltmeter.core.panes.fixed_point import ONE, real
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.performance.classification import ratio
+from tiltmeter.core.reference import Performance
 
 
 def mae(outcomes: Outcomes) -> float:
@@ -35,3 +38,24 @@ def r2(outcomes: Outcomes) -> float:
     if n == 0 or spread <= 0:
         return math.nan
     return 1.0 - ((n * outcomes.sum("squared_error")) << 20) / spread
+
+
+def pinball_loss(outcomes: Outcomes, quantile: float) -> float:
+    """Mean quantile loss (Koenker & Bassett 1978): ``quantile`` per unit predicted too low, 1 - ``quantile`` per unit
+    too high. From the sums of e and |e|: too low is (|e| - e) / 2, too high (|e| + e) / 2."""
+    size, signed = outcomes.sum("absolute_error"), outcomes.sum("error")
+    loss = quantile * (size - signed) + (1.0 - quantile) * (size + signed)
+    return ratio(loss / 2 * outcomes.unit / ONE, outcomes.sum("scored"))
+
+
+def residual_ks(outcomes: Outcomes, reference: Performance) -> float:
+    """KS distance of the errors from those of the reference, over its bins: at most the true one. NaN without
+    residuals on both sides. ``reference`` must be the version's first: its bins were counted."""
+    size = len(reference.residual_counts)
+    if not outcomes.residuals or not size or max(outcomes.residuals) >= size:
+        return math.nan
+    counts = np.zeros(size, dtype=np.int64)
+    counts[list(outcomes.residuals)] = list(outcomes.residuals.values())
+    theirs = np.array(reference.residual_counts, dtype=np.int64)
+    apart = np.cumsum(counts) / counts.sum() - np.cumsum(theirs) / theirs.sum()
+    return float(np.abs(apart).max())
