@@ -14,6 +14,7 @@ import yaml
 from tiltmeter.events.columns import LogRecord, Record
 from tiltmeter.events.decode import decode_feedback, decode_predictions
 from tiltmeter.events.prediction import Prediction
+from tiltmeter.events.reasons import Reason
 from tiltmeter.events.schema_files import MODELS, json_schema, render, schema_file
 from tiltmeter.events.timestamp import parse_timestamp
 
@@ -24,6 +25,8 @@ Decode = Callable[[Sequence[Record]], tuple[Any, list[Any]]]
 DECODE: dict[str, Decode] = {"prediction": decode_predictions, "feedback": decode_feedback}
 #: What JSON Schema cannot see: the log's clock, and the calendar.
 BEYOND_SCHEMA = {"future_time--a-year-ahead", "bad_time--no-such-day", "bad_time--after-2200"}
+#: What one file of reasonable size cannot show; ``test_events_decode`` and ``test_rejected_record`` do.
+WITHOUT_EXAMPLE = {Reason.TOO_LARGE, Reason.CONFLICTING_DUPLICATE}
 #: What is no JSON document, or only to a lenient parser.
 NOT_JSON = (
     "malformed_json",
@@ -104,6 +107,11 @@ def test_the_schema_refuses_an_invalid_example_too(path: Path) -> None:
 def test_there_are_examples_enough(event: str) -> None:
     assert len(examples("valid", event)) >= 8
     assert len(examples("invalid", event)) >= 12
+
+
+def test_every_reason_has_an_example() -> None:
+    shown = {path.values[0].stem.split("--")[0] for path in examples("invalid", "prediction", "feedback")}
+    assert {Reason(reason) for reason in shown} == set(Reason) - WITHOUT_EXAMPLE
 
 
 def test_asyncapi_refers_to_schemas_that_exist() -> None:
