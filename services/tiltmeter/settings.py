@@ -21,7 +21,11 @@ from pydantic_settings import (
 
 from tiltmeter.core.expectations import Expectation
 from tiltmeter.core.policy import DAY, HOUR, MINUTE, SECOND, JoinPolicy, ModelPolicy, Tolerances
+from tiltmeter.core.segmentation import OTHER, segments_named
 from tiltmeter.kafka.connection import KafkaConnection
+
+#: Combinations of segments a join partition tells apart per version, and the length of one.
+MOST_COMBINATIONS, MOST_SEGMENT_CHARACTERS = 500, 200
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
@@ -161,6 +165,9 @@ class ModelSettings(Section):
     forget_after: Duration = _default("30d", "A version without predictions for so long is forgotten.")
     tolerances: ToleranceSettings = ToleranceSettings()
     expectations: dict[str, ExpectationSettings] = Field(default={}, description="By feature.")
+    segments: dict[str, tuple[str, ...]] = Field(
+        default={}, description="Name → values watched on their own; all other values together are one more."
+    )
 
     @model_validator(mode="after")
     def _windows_make_sense(self) -> ModelSettings:
@@ -173,6 +180,21 @@ class ModelSettings(Section):
                 raise ValueError(f"windows.{name} is {panes}; a window has 1 to 100000 panes")
         if self.forget_after < self.pane * self.silent_windows * max(self.windows.values()):
             raise ValueError("forget_after is shorter than silent_windows of the longest window")
+        return self
+
+    @model_validator(mode="after")
+    def _segments_are_few(self) -> ModelSettings:
+        combinations = 1
+        for name, values in self.segments.items():
+            if not values or len(set(values)) < len(values) or OTHER in values:
+                raise ValueError(f"segments.{name} needs at least one value, each once, and not {OTHER!r}")
+            if max(map(len, segments_named(name, values))) > MOST_SEGMENT_CHARACTERS:
+                raise ValueError(f"segments.{name} is longer than {MOST_SEGMENT_CHARACTERS} characters")
+            combinations *= len(values) + 1
+        if combinations > MOST_COMBINATIONS:
+            raise ValueError(
+                f"segments have {combinations} combinations; at most {MOST_COMBINATIONS} are kept apart"
+            )
         return self
 
     def policy(self) -> ModelPolicy:
@@ -188,6 +210,7 @@ class ModelSettings(Section):
             silent_windows=self.silent_windows,
             forget_ms=self.forget_after,
             expectations={name: item.expectation() for name, item in self.expectations.items()},
+            segments=self.segments,
         )
 
 

@@ -66,7 +66,7 @@ def test_counts_do_not_depend_on_how_rows_are_cut() -> None:
 
 def test_expectations_need_no_reference_and_failed_predictions_are_not_judged() -> None:
     events = [
-        {"prediction_id": str(i), "model": "m", "model_version": "1", "at": 1_000 + i, "prediction": 1}
+        {"prediction_id": str(i), "model": "m", "version": "1", "at": 1_000 + i, "prediction": 1}
         | {"features": {"age": age}}
         | ({"status": "error"} if i == 3 else {})
         for i, age in enumerate([17, 18, None, 5, "old"])

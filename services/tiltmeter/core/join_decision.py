@@ -20,6 +20,8 @@ from tiltmeter.events.columns import KEY_BYTES
 FORM = 1
 #: Sides of the join: the two source topics.
 PREDICTIONS, FEEDBACK = "predictions", "feedback"
+#: What the rows of a partition are numbered by: model, version, then a segment for each configured name.
+JoinGroup = tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -36,7 +38,7 @@ class Decision:
     next: int
     natural_ms: int  # watermark of the side after the batch, lifts excluded
     lift_ms: int | None = None
-    new_groups: list[tuple[str, str]] = field(default_factory=list)
+    new_groups: list[JoinGroup] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
     waiting: dict[Bucket, dict[int, int]] = field(default_factory=dict)
     puts: dict[Bucket, tuple[Sequence[bytes], Sequence[bytes]]] = field(default_factory=dict)
@@ -96,7 +98,7 @@ class Decision:
             next=header["next"],
             natural_ms=header["natural_ms"],
             lift_ms=header["lift_ms"],
-            new_groups=[(model, version) for model, version in header["new_groups"]],
+            new_groups=[tuple(names) for names in header["new_groups"]],
             counters=header["counters"],
             waiting={(family, number): dict(by_group) for family, number, by_group in header["waiting"]},
             puts=puts,

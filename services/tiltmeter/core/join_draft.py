@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS, Decision
+from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS, Decision, JoinGroup
 from tiltmeter.core.join_state import LABEL_PANE, PREDICTION_PANE, JoinState, counter
 from tiltmeter.core.labelling import Labelling
 from tiltmeter.core.panes.key import PaneKey
@@ -46,6 +46,7 @@ class Draft:
         self._references = references
         self._groups = list(state.groups)
         self._group_index = {names: i for i, names in enumerate(self._groups)}
+        self._versions = {names[:2] for names in self._groups}
         closed_ms = state.watermark_ms(LABEL_PANE) - policy.delay_ms
         self.labelling = Labelling(self._groups, policy, references, closed_ms)
 
@@ -55,13 +56,13 @@ class Draft:
         natural = np.maximum(np.maximum.accumulate(event_ms), start.natural_ms) if event_ms.size else event_ms
         return natural, np.maximum(natural, start.lift_ms)
 
-    def group(self, model: str, version: str) -> int:
-        """The partition's number for this version; a new one is part of the decision. Beyond MOST_GROUPS all new
-        names are one: names come from the stream, and state must not grow with them."""
-        names = (model, version)
-        if names not in self._group_index and len(self._groups) >= MOST_GROUPS:
+    def group(self, names: JoinGroup) -> int:
+        """The partition's number for this version and its segments; a new one is part of the decision. Beyond
+        MOST_GROUPS all new versions are one: names come from the stream, and state must not grow with them."""
+        if names[:2] not in self._versions and len(self._versions) >= MOST_GROUPS:
             names = (OTHER_NAMES, OTHER_NAMES)
         if names not in self._group_index:
+            self._versions.add(names[:2])
             self._group_index[names] = len(self._groups)
             self._groups.append(names)
             self.decision.new_groups.append(names)
@@ -69,14 +70,14 @@ class Draft:
 
     def names(self, group: int) -> tuple[str, str]:
         """(model, version) of a number."""
-        return self._groups[group]
+        return self._groups[group][0], self._groups[group][1]
 
     def reference(self, key: PaneKey) -> ReferenceProfile | None:
         """The reference of a pane: the one it was opened with, else the one in force at its start."""
         opened = self._state.open.get((PREDICTION_PANE, key))
         if isinstance(opened, PredictionPane):
             return self._references.by_id(opened.reference_id) if opened.reference_id else None
-        return self._references.at(key.model, key.version, key.start_ms)
+        return self._references.at(key.model, key.version, key.start_ms, key.segment)
 
     def near(self, family: str, bucket: int, reach: int) -> list[Bucket]:
         """Existing buckets at most ``reach`` away, oldest first."""
@@ -138,6 +139,6 @@ class Draft:
     def _count_expired(self, family: str, by_group: dict[int, int]) -> None:
         for group, n in by_group.items():
             if n and family == "p":
-                self.count(counter("expired", *self._groups[group]), n)
+                self.count(counter("expired", *self.names(group)), n)
             elif n:
                 self.count(counter("orphaned"), n)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tiltmeter.core.join_decision import PREDICTIONS, Decision
+from tiltmeter.core.join_decision import PREDICTIONS, Decision, JoinGroup
 from tiltmeter.core.join_draft import Draft
 from tiltmeter.core.join_rows import FEEDBACK, FORM, PREDICTION, TRUTH, parse_rows, split_rows
 from tiltmeter.core.join_state import counter
@@ -15,6 +15,7 @@ from tiltmeter.core.panes.answers import count_answers
 from tiltmeter.core.panes.fill_predictions import fill_pane
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.rows_by import rows_by
+from tiltmeter.core.segmentation import Dimension, combinations, dimensions
 from tiltmeter.events.columns import Int64, PredictionColumns
 
 Mask = NDArray[np.bool_]
@@ -26,10 +27,10 @@ def decide_predictions(draft: Draft, columns: PredictionColumns) -> Decision:
         return draft.finish(None)
     natural, seen = draft.watermarks(PREDICTIONS, columns.event_ms)
     buckets = seen // draft.policy.bucket_ms
-    numbers = _group_numbers(draft, columns)
-    group = numbers[columns.group]
+    segments = [dimensions(group, draft.policy.model(group.model).segments) for group in columns.groups]
+    group = _group_numbers(draft, columns, segments)
     fresh = _fresh(draft, columns, buckets, group)
-    _fill_panes(draft, columns, numbers, fresh, seen, seen != natural)
+    _fill_panes(draft, columns, group, segments, fresh, seen, seen != natural)
 
     rows = np.zeros(len(columns), dtype=PREDICTION)
     rows["form"], rows["kind"], rows["ok"] = FORM, columns.kind, columns.ok
@@ -51,11 +52,16 @@ def decide_predictions(draft: Draft, columns: PredictionColumns) -> Decision:
     return draft.finish(int(natural[-1]))
 
 
-def _group_numbers(draft: Draft, columns: PredictionColumns) -> Int64:
-    """The partition's number of each group of the batch; new ones are numbered in order of the log."""
-    numbers = np.empty(len(columns.groups), dtype=np.int64)
-    for i in sorted(range(len(columns.groups)), key=lambda i: int(columns.groups[i].rows[0])):
-        numbers[i] = draft.group(columns.groups[i].model, columns.groups[i].version)
+def _group_numbers(draft: Draft, columns: PredictionColumns, segments: list[list[Dimension]]) -> Int64:
+    """The partition's number of each row's version and segments; new ones are numbered in order of the log."""
+    found: list[tuple[int, JoinGroup, Int64]] = []
+    for group, own in zip(columns.groups, segments, strict=True):
+        for names, members in combinations(own, group.rows.size):
+            rows = group.rows[members]
+            found.append((int(rows[0]), (group.model, group.version, *names), rows))
+    numbers = np.empty(len(columns), dtype=np.int64)
+    for _, names, rows in sorted(found, key=lambda item: item[0]):
+        numbers[rows] = draft.group(names)
     return numbers
 
 
@@ -90,9 +96,17 @@ def _fresh(draft: Draft, columns: PredictionColumns, buckets: Int64, group: Int6
 
 
 def _fill_panes(
-    draft: Draft, columns: PredictionColumns, numbers: Int64, fresh: Mask, seen: Int64, lifted: Mask
+    draft: Draft,
+    columns: PredictionColumns,
+    numbers: Int64,
+    segments: list[list[Dimension]],
+    fresh: Mask,
+    seen: Int64,
+    lifted: Mask,
 ) -> None:
-    for group, number in zip(columns.groups, numbers.tolist(), strict=True):
+    """Every row counts in the pane of its version, and in one more for each configured segment name."""
+    for group, own in zip(columns.groups, segments, strict=True):
+        number = int(numbers[group.rows[0]])
         model, version = draft.names(number)
         policy = draft.policy.model(model)
         width = policy.pane_ms
@@ -103,15 +117,20 @@ def _fill_panes(
         if n_late:
             draft.count(counter("late", PREDICTIONS, model, version), n_late)
         taken = np.flatnonzero(is_fresh & ~late)
-        for (start_ms,), members in rows_by(start[taken]):
-            key = PaneKey(start_ms, width, model, version, "")
-            reference = draft.reference(key)
-            learning, expected = policy.from_first > 0, policy.expectations
-            pane = fill_pane(key, columns, group, taken[members], reference, learning, expected, policy.joint)
-            good = group.rows[taken[members]]
-            pane.answers = count_answers(columns, good[columns.ok[good]], draft.labelling.task(number))
-            pane.lifted = bool(lifted[group.rows[taken[members]]].any())
-            draft.decision.panes.append(pane)
+        parts = [("", taken)]
+        for dimension in own:
+            by_code = rows_by(dimension.codes[taken])
+            parts += [(dimension.segments[code], taken[members]) for (code,), members in by_code]
+        for segment, rows in parts:
+            for (start_ms,), members in rows_by(start[rows]):
+                key = PaneKey(start_ms, width, model, version, segment)
+                chosen, reference = rows[members], draft.reference(key)
+                learning, expected = policy.from_first > 0, policy.expectations
+                pane = fill_pane(key, columns, group, chosen, reference, learning, expected, policy.joint)
+                good = group.rows[chosen][columns.ok[group.rows[chosen]]]
+                pane.answers = count_answers(columns, good, draft.labelling.task(number))
+                pane.lifted = bool(lifted[group.rows[chosen]].any())
+                draft.decision.panes.append(pane)
 
 
 def _meet_waiting_feedback(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS, pane_from_wire
+from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS, JoinGroup, pane_from_wire
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.prediction_pane import PredictionPane
@@ -47,7 +47,7 @@ class JoinState:
 
     epoch: int = 0
     sides: dict[str, Side] = field(default_factory=lambda: {PREDICTIONS: Side(), FEEDBACK: Side()})
-    groups: list[tuple[str, str]] = field(default_factory=list)
+    groups: list[JoinGroup] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
     waiting: dict[Bucket, dict[int, int]] = field(default_factory=dict)
     open: dict[PaneId, Pane] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class JoinState:
         state = cls(
             epoch=wire["epoch"],
             sides={name: Side(*values) for name, values in wire["sides"].items()},
-            groups=[(model, version) for model, version in wire["groups"]],
+            groups=[tuple(names) for names in wire["groups"]],
             counters=dict(wire["counters"]),
             waiting={(family, number): dict(by_group) for family, number, by_group in wire["waiting"]},
             confirmed=dict(wire["confirmed"]),

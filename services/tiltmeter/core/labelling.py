@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tiltmeter.core.join_decision import JoinGroup
 from tiltmeter.core.join_rows import TRUTH
 from tiltmeter.core.panes.cohorts import age_buckets, cohort_starts
 from tiltmeter.core.panes.fill_outcomes import add_classified, add_measured
@@ -30,11 +31,12 @@ Rows = NDArray[Any]
 class Labelling:
     """Collects the label panes of one decision.
 
-    ``groups`` is the partition's list of (model, version); ``group`` fields of prediction rows index it.
+    ``groups`` is the partition's list of (model, version, segments ...); ``group`` fields of prediction rows index
+    it. A label counts in the pane of the version and in one of each of its segments.
     """
 
     def __init__(
-        self, groups: list[tuple[str, str]], policy: JoinPolicy, references: ReferenceBook, closed_ms: int
+        self, groups: list[JoinGroup], policy: JoinPolicy, references: ReferenceBook, closed_ms: int
     ) -> None:
         self._groups = groups
         self._policy = policy
@@ -60,10 +62,10 @@ class Labelling:
         cohort = cohort_starts(predictions["at"], age)
         columns = (predictions["group"].astype(np.int64), truth["pane"], cohort, age)
         for (group, start, cohort_ms, bucket), rows in rows_by(*columns):
-            pane = self._pane(group, start)
-            pane.feedback["matched"] += int(rows.size)
             outcomes = self._outcomes(predictions[rows], feedback["label"][rows], feedback["value"][rows])
-            pane.cells.setdefault((cohort_ms, bucket), Outcomes()).add(outcomes)
+            for pane in self._panes(group, start):
+                pane.feedback["matched"] += int(rows.size)
+                pane.cells.setdefault((cohort_ms, bucket), Outcomes()).add(outcomes)
         return truth
 
     def next_label(self, prediction: Rows, truth: Rows, feedback: Rows) -> Rows:
@@ -77,23 +79,25 @@ class Labelling:
         truth = truth.copy()
         truth["lifted"] |= known != natural
         width = int(self._pane_widths(prediction)[0])
-        pane = self._pane(int(prediction["group"][0]), int(known[0]) // width * width)
-        pane.lifted = pane.lifted or bool(truth["lifted"][0])
+        panes = self._panes(int(prediction["group"][0]), int(known[0]) // width * width)
+        for pane in panes:
+            pane.lifted = pane.lifted or bool(truth["lifted"][0])
         same_label = truth["label"][0] == feedback["label"][0] and (
             truth["value"][0] == feedback["value"][0]
             or (np.isnan(truth["value"][0]) and np.isnan(feedback["value"][0]))
         )
         stale = 0 <= feedback["revision"][0] <= truth["revision"][0]
         if same_label or stale:
-            pane.feedback["duplicate"] += 1
+            _count(panes, "duplicate")
             return truth
         if known[0] - truth["known"][0] > self._policy.corrections_ms:
-            pane.feedback["late_correction"] += 1
+            _count(panes, "late_correction")
             return truth
-        pane.feedback["corrected"] += 1
+        _count(panes, "corrected")
         change = self._outcomes(prediction, feedback["label"], feedback["value"])
         change.amend(self._outcomes(prediction, truth["label"], truth["value"]), sign=-1)
-        pane.correct(int(truth["pane"][0]), change)
+        for pane in panes:
+            pane.correct(int(truth["pane"][0]), change)
         truth["label"], truth["value"] = feedback["label"], feedback["value"]
         truth["revision"] = feedback["revision"]
         return truth
@@ -113,28 +117,31 @@ class Labelling:
         for times in (known[moved], natural[moved]):
             for (number, start), rows in rows_by(group, times // width * width):
                 if start + int(width[rows[0]]) > self._closed_ms:
-                    self._pane(number, start).lifted = True
+                    for pane in self._panes(number, start):
+                        pane.lifted = True
 
     def _pane_widths(self, predictions: Rows) -> NDArray[np.int64]:
-        widths = np.array([self._policy.model(m).pane_ms for m, _ in self._groups], dtype=np.int64)
+        widths = np.array([self._policy.model(m).pane_ms for m, *_ in self._groups], dtype=np.int64)
         chosen: NDArray[np.int64] = widths[predictions["group"]]
         return chosen
 
-    def _pane(self, group: int, start_ms: int) -> LabelPane:
-        model, version = self._groups[group]
-        key = PaneKey(start_ms, self._policy.model(model).pane_ms, model, version, "")
-        return self.panes.setdefault(key, LabelPane(key))
+    def _panes(self, group: int, start_ms: int) -> list[LabelPane]:
+        """Of the version, and of each of its segments."""
+        model, version, *segments = self._groups[group]
+        width = self._policy.model(model).pane_ms
+        keys = [PaneKey(start_ms, width, model, version, segment) for segment in ("", *segments)]
+        return [self.panes.setdefault(key, LabelPane(key)) for key in keys]
 
     def task(self, group: int) -> str:
         """What the group's answers are: classification, regression or, by the event, auto."""
-        model, version = self._groups[group]
+        model, version, *_ = self._groups[group]
         first = self._references.first(model, version)
         return task_of(self._policy.model(model), first.performance if first else None)
 
     def _outcomes(self, predictions: Rows, label: Rows, value: NDArray[np.float64]) -> Outcomes:
         """Outcomes of n ≥ 1 predictions of one group. Failed predictions (status error) are labelled and count
         in ``n``, but what they answered, if anything, is neither right nor wrong."""
-        model, version = self._groups[int(predictions["group"][0])]
+        model, version, *_ = self._groups[int(predictions["group"][0])]
         policy = self._policy.model(model)
         reference = self._references.first(model, version)
         performance = reference.performance if reference else None
@@ -144,3 +151,8 @@ class Labelling:
         add_classified(outcomes, predictions, label, usable & ~numeric, performance)
         add_measured(outcomes, predictions, value, usable & numeric, performance, policy.loss_scale)
         return outcomes
+
+
+def _count(panes: list[LabelPane], what: str) -> None:
+    for pane in panes:
+        pane.feedback[what] += 1

@@ -42,6 +42,7 @@ class Learner:
         return ReferenceProfile(
             model=pane.key.model,
             version=pane.key.version,
+            segment=pane.key.segment,
             effective_from_ms=-(-(pane.key.end_ms + lead) // width) * width,
             rows=self.seen,
             features={name: _profile(counts, self.seen) for name, counts in sorted(self._features.items())},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from tiltmeter.core.expectations import Expectation
@@ -43,10 +43,23 @@ class ModelPolicy:
     silent_windows: int = 3  # longest windows without an event after which a version is no longer shown
     forget_ms: int = 30 * DAY  # without a prediction for so long a version is forgotten
     expectations: Mapping[str, Expectation] = field(default_factory=dict)  # by feature
+    segments: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # name → values watched on their own
 
     @property
     def panes_per_day(self) -> float:
         return DAY / self.pane_ms
+
+    def for_segment(self, segment: str) -> ModelPolicy:
+        """The same with this segment's share of the false-alarm budget: the whole ("") has half of it, the segments
+        share the other half equally. A rarer alarm costs little delay: it grows with the logarithm."""
+        number = sum(len(values) + 1 for values in self.segments.values())
+        if number == 0:
+            return self
+        part, t = 2.0 * number if segment else 2.0, self.tolerances
+        shared = replace(t, warning_days=part * t.warning_days, critical_days=part * t.critical_days)
+        return replace(self, tolerances=shared)
 
     @property
     def silent_ms(self) -> int:

@@ -136,6 +136,7 @@ class ReferenceProfile:
     performance: Performance | None = None
     joint: JointProfile | None = None
     reference_id: str = field(default="")
+    segment: str = ""  # empty: of all predictions of the version
 
     def __post_init__(self) -> None:
         if not self.reference_id:
@@ -176,11 +177,13 @@ def _id_of(wire: Mapping[str, Any]) -> str:
 
 
 def _to_wire(profile: ReferenceProfile) -> dict[str, Any]:
-    """Without a joint profile there is no word of it: references of before there were any keep their ids."""
+    """What is absent is not named: references of before there were joint profiles or segments keep their ids."""
     joint = {"joint": profile.joint.to_wire()} if profile.joint else {}
+    segment = {"segment": profile.segment} if profile.segment else {}
     return {
         **joint,
         "schema": SCHEMA,
+        **segment,
         "model": profile.model,
         "version": profile.version,
         "effective_from_ms": profile.effective_from_ms,
@@ -228,6 +231,7 @@ def _from_wire(wire: Mapping[str, Any], reference_id: str) -> ReferenceProfile:
         performance=Performance.from_wire(wire["performance"]) if wire["performance"] else None,
         joint=_joint(wire["joint"], features) if wire.get("joint") else None,
         reference_id=reference_id,
+        segment=wire.get("segment", ""),
     )
 
 

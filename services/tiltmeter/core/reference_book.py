@@ -9,10 +9,10 @@ from tiltmeter.core.reference import ReferenceProfile
 
 
 class ReferenceBook:
-    """References by (model, version), each in force from its ``effective_from_ms`` (semantics 24)."""
+    """References by (model, version, segment), each in force from its ``effective_from_ms`` (semantics 24)."""
 
     def __init__(self, profiles: Iterable[ReferenceProfile] = ()) -> None:
-        self._by_version: dict[tuple[str, str], list[ReferenceProfile]] = {}
+        self._by_subject: dict[tuple[str, str, str], list[ReferenceProfile]] = {}
         self._by_id: dict[str, ReferenceProfile] = {}
         for profile in profiles:
             self.add(profile)
@@ -22,20 +22,21 @@ class ReferenceBook:
         if profile.reference_id in self._by_id:
             return
         self._by_id[profile.reference_id] = profile
-        line = self._by_version.setdefault((profile.model, profile.version), [])
+        line = self._by_subject.setdefault((profile.model, profile.version, profile.segment), [])
         line.append(profile)
         line.sort(key=lambda p: (p.effective_from_ms, p.reference_id))
 
-    def at(self, model: str, version: str, start_ms: int) -> ReferenceProfile | None:
-        """The reference in force for a pane that starts then; None before the first."""
-        line = self._by_version.get((model, version), [])
+    def at(self, model: str, version: str, start_ms: int, segment: str = "") -> ReferenceProfile | None:
+        """The reference in force for a pane that starts then; None before the first. A segment has references of its
+        own or none: it differs from the whole in good times, too."""
+        line = self._by_subject.get((model, version, segment), [])
         i = bisect_right([profile.effective_from_ms for profile in line], start_ms)
         return line[i - 1] if i else None
 
     def first(self, model: str, version: str) -> ReferenceProfile | None:
-        """The version's earliest reference: its task, unit and cap hold for all outcomes of the version,
-        because sums in different units cannot be added."""
-        line = self._by_version.get((model, version), [])
+        """The version's earliest reference: its task, unit and cap hold for all outcomes of the version and its
+        segments, because sums in different units cannot be added."""
+        line = self._by_subject.get((model, version, ""), [])
         return line[0] if line else None
 
     def by_id(self, reference_id: str) -> ReferenceProfile | None:

@@ -44,7 +44,7 @@ class VersionWatch:
     def __init__(self, key: PaneKey, policy: ModelPolicy, references: ReferenceBook) -> None:
         self.model, self.version, self.segment = key.model, key.version, key.segment
         self._width_ms = key.width_ms
-        self._policy = policy
+        self._policy = policy = policy.for_segment(key.segment)
         self._references = references
         self.features: FeatureWatch | None = None
         self.learner = Learner(policy.from_first) if policy.from_first else None
@@ -167,7 +167,7 @@ class VersionWatch:
         for name, count in pane.feedback.items():
             self.feedback[name] += count
         self.last_label_pane = pane.key.end_ms
-        reference = self._references.at(self.model, self.version, pane.key.start_ms)
+        reference = self._references.at(self.model, self.version, pane.key.start_ms, self.segment)
         self.performance.compare_with(reference.performance if reference else None)
         return self.performance.on_pane(pane.key, outcomes)
 

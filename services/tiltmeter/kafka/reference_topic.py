@@ -23,6 +23,8 @@ def publish_reference(connection: KafkaConnection, topic: str, profile: Referenc
 def reference_record(profile: ReferenceProfile) -> tuple[bytes, bytes]:
     """Key and value. The key is what a reference is for, so a better one for the same replaces it."""
     key = f"{profile.model}\x1f{profile.version}\x1f{profile.effective_from_ms}"
+    if profile.segment:
+        key += f"\x1f{profile.segment}"
     return key.encode(), zlib.compress(profile.to_json(), 9)
 
 
