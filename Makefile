@@ -26,9 +26,10 @@ $(STAMP): pyproject.toml
 	  || { echo "Python 3.11 or newer is needed: make venv PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "$(PYTHON) cannot make virtual environments: apt-get install python3-venv"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[processor]' --group dev
+	@echo "installing into $(VENV): a minute or two, the first time"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable '.[processor]' --group dev
 	@touch $@
 
 lint: $(STAMP) ## style, types and the direction of imports

@@ -1,4 +1,4 @@
-"""A model behind FastAPI. ``pip install fastapi uvicorn tiltmeter``, then ``uvicorn fastapi_app:app``.
+"""A model behind FastAPI. With fastapi and uvicorn installed: ``uvicorn fastapi_app:app``.
 
 POST /score answers with a prediction and its id; POST /outcome takes the id back when the truth is known.
 """

@@ -12,7 +12,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("tiltmeter"):
             raise
-        sys.exit(f"tiltmeter: the commands need {error.name}. Run: pip install 'tiltmeter[processor]'")
+        sys.exit(f"tiltmeter: the commands need {error.name}. Install Tiltmeter with its processor extra.")
     cli()
 
 

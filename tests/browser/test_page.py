@@ -295,6 +295,18 @@ def test_a_worker_without_predictions_shows_how_to_emit_one(chrome: Chrome) -> N
         assert "from tiltmeter.emitter import Emitter" in page.text("#nothing pre")
 
 
+def test_a_worker_that_joins_but_watches_no_model_does_not_say_that_nothing_comes(chrome: Chrome) -> None:
+    """With several workers the model may be with another one."""
+    from browser.page import Page
+
+    with Serving(Worker([Model("churn")])) as live:
+        live.play(2)
+        for watched in live.worker.watch.owned.values():
+            watched.watchers.clear()
+        page = Page(chrome, live.url).open()
+        page.await_(lambda: "another one may be watching it" in page.text("#nothing"))
+
+
 def test_many_features_show_the_first_dozen_and_then_all(chrome: Chrome) -> None:
     from browser.page import Page
 

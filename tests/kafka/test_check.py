@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner, Result
 
@@ -52,6 +55,20 @@ def test_topics_create_twice_changes_nothing_and_another_count_is_a_visible_mism
     other = operator.types("topics", "create", "--partitions", "3")
     assert other.exit_code == 1
     assert "partitions is 2, should be 3" in other.output
+
+
+def test_emit_reads_gzipped_files_and_counts_what_is_no_event(operator: Operator, tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl.gz"
+    events = b'{"prediction_id": "a", "model": "m", "at": 1, "prediction": 1, "features": {}}\nbroken\n'
+    path.write_bytes(gzip.compress(events))
+    early = operator.types("emit", str(path))
+    assert (early.exit_code, "tiltmeter topics create" in early.output) == (1, True)
+    operator.types("topics", "create", "--partitions", "2")
+    result = operator.types("emit", str(path))
+    assert result.exit_code == 1
+    assert "line 2: not JSON" in result.output
+    assert "1 predictions and 0 feedback events sent" in result.output
+    assert "1 line is no event" in result.output
 
 
 def test_a_log_that_forgets_before_the_join_does_fails_the_check(operator: Operator) -> None:

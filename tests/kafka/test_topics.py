@@ -8,7 +8,7 @@ from kafkabroker import Broker, LocalCluster
 from tiltmeter.kafka.admin import TopicAdmin, TopicStatus
 from tiltmeter.kafka.blocking_producer import BlockingProducer
 from tiltmeter.kafka.connection import KafkaConnection
-from tiltmeter.kafka.errors import BrokerUnreachableError, KafkaRequestError, TopicMissingError
+from tiltmeter.kafka.errors import BrokerUnreachableError, ReplicationError, TopicMissingError
 from tiltmeter.kafka.topics import TopicNames, TopicSpec, topic_specs
 
 from .conftest import AnyBroker
@@ -62,7 +62,7 @@ def test_three_replicas_where_there_are_three_nodes(three_brokers: LocalCluster,
 
 @pytest.mark.kafka
 def test_more_replicas_than_nodes_is_an_error(broker: Broker, topic_prefix: str) -> None:
-    with pytest.raises(KafkaRequestError, match=f"create {topic_prefix}"):
+    with pytest.raises(ReplicationError, match=f"create {topic_prefix}"):
         TopicAdmin(KafkaConnection(broker.bootstrap)).create([TopicSpec(topic_prefix, 1, 3)])
 
 
@@ -81,3 +81,5 @@ def test_nobody_there_is_said_in_time() -> None:
     nobody = KafkaConnection("127.0.0.1:9", extra={"log_level": 0})
     with pytest.raises(BrokerUnreachableError):
         TopicAdmin(nobody, timeout_seconds=0.3).partition_counts(["any"])
+    with pytest.raises(BrokerUnreachableError, match=r"connect to 127\.0\.0\.1:9: .*refused"):
+        TopicAdmin(nobody, timeout_seconds=0.3).create([TopicSpec("any", 1, 1)])

@@ -49,6 +49,20 @@ def test_an_unknown_key_in_the_file_ends_with_its_path_and_code_2(tmp_path: Path
     assert "kafka.topic_prefx: unknown key" in result.output
 
 
+def test_a_file_that_is_not_there_ends_with_what_to_do_and_code_2() -> None:
+    result = CliRunner().invoke(cli, ["--config", "nowhere.toml", "topics", "describe"])
+    assert result.exit_code == 2
+    assert "nowhere.toml does not exist: copy docs/tiltmeter.toml" in result.output
+
+
+def test_a_connection_that_cannot_work_ends_with_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TILTMETER_KAFKA__SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("TILTMETER_KAFKA__SSL_CA_LOCATION", "/nowhere/ca.pem")
+    result = CliRunner().invoke(cli, ["topics", "describe"])
+    assert result.exit_code == 2, result.output
+    assert "ca.location" in result.output
+
+
 def test_a_reference_is_built_and_shown_from_a_file_of_rows(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     rows = tmp_path / "rows.csv"

@@ -44,6 +44,8 @@ def test_credentials_reach_librdkafka_but_no_log() -> None:
         ({"security_protocol": "tls"}, "security_protocol"),
         ({"security_protocol": "sasl_ssl"}, "sasl_mechanism"),
         ({"sasl_username": "watcher"}, "sasl_"),
+        ({"security_protocol": "sasl_ssl", "sasl_mechanism": "PLAIN", "sasl_username": "u"}, "sasl_username"),
+        ({"ssl_ca_location": "/etc/ca.pem"}, r"ssl_\*"),
         ({"security_protocol": "ssl", "ssl_key_location": "/etc/key.pem"}, "ssl_certificate_location"),
         ({"extra": {"acks": "1"}}, "extra"),
     ],

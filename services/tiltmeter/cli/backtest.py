@@ -14,6 +14,7 @@ from tiltmeter.backtest.source_log import SourceLog, even_batches, file_logs, to
 from tiltmeter.cli.configured import configured
 from tiltmeter.cli.instant import Instant
 from tiltmeter.cli.progress import progress
+from tiltmeter.cli.reached import reached
 from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
 from tiltmeter.core.reference import ReferenceProfile
 from tiltmeter.core.reference_book import ReferenceBook
@@ -78,9 +79,10 @@ def backtest(
         logs = _archive_logs(archive)
     else:
         names = TopicNames(settings.kafka.topic_prefix)
-        for profile in ReferenceTopic(settings.connection(), names.references).fresh():
+        connection = reached(settings, names.predictions, names.feedback, names.references)
+        for profile in ReferenceTopic(connection, names.references).fresh():
             book.add(profile)
-        logs = topic_logs(settings.connection(), names, from_ms, to_ms)
+        logs = topic_logs(connection, names, from_ms, to_ms)
     replay = Replay(logs, settings.join_policy(), book)
     counts = {"records": 0, "pane": 0, "alert": 0, "rejected": 0}
     with progress("replaying", sum(log.records for log in logs)) as advance:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tiltmeter.archive.layout import ArchiveError
 from tiltmeter.core.reference import ReferenceFormatError
-from tiltmeter.kafka.errors import KafkaLogError
+from tiltmeter.kafka.errors import ConnectionSettingsError, KafkaLogError
 from tiltmeter.settings import Settings, load
 
 P = ParamSpec("P")
@@ -53,6 +53,8 @@ def mendable() -> Iterator[None]:
     """Errors that say what to do are shown as they are; all others keep their traceback."""
     try:
         yield
+    except ConnectionSettingsError as error:
+        raise BadConfiguration(str(error)) from error
     except (KafkaLogError, ReferenceFormatError, ArchiveError) as error:
         raise Failure(str(error)) from error
 
@@ -60,11 +62,15 @@ def mendable() -> Iterator[None]:
 def explain(error: Exception, path: Path | None) -> str:
     """What is wrong with a configuration, by key path."""
     where = f" in {path}" if path else ""
+    if isinstance(error, FileNotFoundError):
+        return f"{error}: copy docs/tiltmeter.toml there, or leave --config out to run with the defaults"
     if not isinstance(error, ValidationError):
         return f"configuration{where}: {error}"
     lines = [f"configuration{where} cannot be used:"]
     for item in error.errors():
         key = ".".join(map(str, item["loc"])) or "(top level)"
-        problem = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
+        problem = (
+            "unknown key" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
+        )
         lines.append(f"  {key}: {problem}")
     return "\n".join(lines)

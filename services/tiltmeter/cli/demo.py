@@ -86,7 +86,7 @@ def _play(
     emitter = Emitter(bootstrap, model=MODEL, version=VERSION)
     fleet = Fleet(emitter, world, rate)
     try:
-        click.echo(f"processor serves {worker.url}/metrics and {worker.url}/status.json")
+        click.echo(f"processor serves {worker.url}/metrics and the status page {worker.url}/")
         click.echo(f"fleet sends {rate:g} predictions a second; labels follow 0.3 to 3 s later\n")
         fleet.start()
         _watch(worker, feed, world, judge, duration)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
-from typing import IO, Literal
+from typing import IO, Literal, cast
 
 import click
 
 from tiltmeter.cli.configured import BadConfiguration, Failure, configured
+from tiltmeter.cli.reached import reached
 from tiltmeter.emitter.lines import EmitReport, emit_lines
 from tiltmeter.emitter.producer_config import producer_config
 from tiltmeter.emitter.topics import Topics
@@ -30,12 +32,13 @@ SHOWN = 20
 def emit(
     settings: Settings, file: IO[bytes], kind: Literal["auto", "prediction", "feedback"], rate: float | None
 ) -> None:
-    """Send predictions and feedback from JSON lines in FILE [default: standard input].
+    """Send predictions and feedback from JSON lines in FILE, gzipped or not [default: standard input].
 
     A line with a label and neither features nor prediction is feedback. Unusable lines are shown and skipped;
     then the exit code is 1, and everything else has been sent.
     """
-    connection = {**settings.connection().librdkafka()}
+    topics = Topics.of(settings.kafka.topic_prefix)
+    connection = {**reached(settings, topics.predictions, topics.feedback).librdkafka()}
     servers = str(connection.pop("bootstrap.servers"))
     try:
         transport = ConfluentTransport(producer_config(servers, connection, 100_000, 128 * 1024 * 1024))
@@ -48,9 +51,7 @@ def emit(
             click.echo(f"\r{report.sent:,} sent, {report.rejected_count:,} unusable", err=True, nl=False)
 
     try:
-        report = emit_lines(
-            file, transport, Topics.of(settings.kafka.topic_prefix), kind=kind, rate=rate, progress=show
-        )
+        report = emit_lines(unpacked(file), transport, topics, kind=kind, rate=rate, progress=show)
     finally:
         transport.close()
     if live:
@@ -65,4 +66,11 @@ def emit(
         why = report.last_error or "nobody answered"
         raise Failure(f"{lost:,} events were not acknowledged: {why}. Check kafka.bootstrap_servers.")
     if report.rejected_count:
-        raise Failure(f"{report.rejected_count:,} lines are not events")
+        raise Failure(
+            f"{report.rejected_count:,} {'line is no event' if report.rejected_count == 1 else 'lines are no events'}"
+        )
+
+
+def unpacked(file: IO[bytes]) -> IO[bytes]:
+    """By its name: standard input cannot be looked into without taking from it."""
+    return cast(IO[bytes], gzip.open(file)) if file.name.endswith(".gz") else file

@@ -43,3 +43,7 @@ def configure_logs(verbose: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.WARNING)
+    # It warns of every rebalance: a worker that comes or goes is no trouble, and what is gets logged as an error.
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(
+        logging.INFO if verbose else logging.ERROR
+    )

@@ -11,6 +11,7 @@ import click
 from tiltmeter.cli.configured import configured
 from tiltmeter.cli.instant import Instant
 from tiltmeter.cli.progress import progress
+from tiltmeter.cli.reached import reached
 from tiltmeter.events.reasons import Reason
 from tiltmeter.kafka.blocking_producer import BlockingProducer
 from tiltmeter.kafka.topics import TopicNames
@@ -57,7 +58,8 @@ def redrive_command(
     Key, value and headers are the producer's. An event is sent back once, however often this runs; if it is
     rejected again, it may be sent back again.
     """
-    connection, names = settings.connection(), TopicNames(settings.kafka.topic_prefix)
+    names = TopicNames(settings.kafka.topic_prefix)
+    connection = reached(settings, names.rejected, names.predictions, names.feedback)
     wanted = None if topic is None else {names.predictions if topic == "predictions" else names.feedback}
     selection = Selection(
         {names.predictions, names.feedback}, set(reasons) or None, wanted, max_tries=max_tries

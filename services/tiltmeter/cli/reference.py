@@ -10,6 +10,7 @@ import click
 from tiltmeter.backtest.reference_build import ReferenceFileError, reference_from_file
 from tiltmeter.backtest.reference_table import describe
 from tiltmeter.cli.configured import Failure, configured, mendable
+from tiltmeter.cli.reached import reached
 from tiltmeter.core.reference import ReferenceProfile
 from tiltmeter.events.timestamp import parse_timestamp
 from tiltmeter.kafka.reference_topic import publish_reference
@@ -94,7 +95,7 @@ def publish(settings: Settings, file: Path) -> None:
     """Publish a reference; running workers take it up within seconds, for panes that start after that."""
     profile = ReferenceProfile.from_json(file.read_bytes())
     topic = TopicNames(settings.kafka.topic_prefix).references
-    size = publish_reference(settings.connection(), topic, profile)
+    size = publish_reference(reached(settings, topic), topic, profile)
     click.echo(
         f"published {profile.reference_id} of {profile.model} {profile.version}: {size:,} bytes to {topic}"
     )

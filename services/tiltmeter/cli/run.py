@@ -60,7 +60,11 @@ def _read(path: Path | None, given: dict[str, Any]) -> Settings:
         raise ValueError(explain(error, path)) from error
 
 
+def _tell(url: str) -> None:
+    click.echo(f"serving {url}/metrics and the status page {url}/", err=True)
+
+
 async def _serve_and_leave(settings: Settings, path: Path | None, read: Callable[[], Settings]) -> None:
     """Does not return: closing the event loop would wait for threads of Faust that may never end, for instance where
     the broker is gone. Everything of ours is closed by then."""
-    leave(await serve(settings, lambda url: click.echo(f"serving {url}/metrics", err=True), path, read))
+    leave(await serve(settings, _tell, path, read))

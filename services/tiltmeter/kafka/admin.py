@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 
 # confluent_kafka.admin offers this name at run time but does not re-export it to type checkers.
 from confluent_kafka.admin._config import ConfigResource
@@ -21,6 +20,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.errors import BrokerUnreachableError, TopicMissingError, translate
+from tiltmeter.kafka.reach import CONNECT_SECONDS, Reach
 from tiltmeter.kafka.reader import PartitionReader, TopicPartition
 from tiltmeter.kafka.retry import PAUSE_SECONDS
 from tiltmeter.kafka.topics import TopicSpec
@@ -62,11 +62,14 @@ class TopicAdmin:
 
     def __init__(self, connection: KafkaConnection, timeout_seconds: float = 30) -> None:
         self._connection = connection
-        self._admin = AdminClient(connection.librdkafka())
+        self._reach = Reach(connection)
+        self._admin = self._reach.client
         self._timeout = timeout_seconds
+        self._connect_seconds = min(timeout_seconds, CONNECT_SECONDS)
 
     def create(self, specs: Sequence[TopicSpec]) -> list[TopicOutcome]:
         """Create what is missing, compare what exists; in the order of ``specs``. Idempotent."""
+        self._reach.metadata(self._connect_seconds)
         new = [NewTopic(s.name, s.partitions, s.replication, config=dict(s.config)) for s in specs]
         asked = self._call(
             lambda: self._admin.create_topics(new, request_timeout=self._timeout), "create topics"
@@ -112,7 +115,7 @@ class TopicAdmin:
     def _replica_counts(self, names: Sequence[str]) -> dict[str, dict[int, int]]:
         """name → partition → replicas."""
         # All topics, because asking a broker for one by name may create it.
-        known = self._call(lambda: self._admin.list_topics(timeout=self._timeout), "list the topics").topics
+        known = self._reach.metadata(self._connect_seconds).topics
         for name in names:
             if name not in known:
                 raise TopicMissingError(f"look up {name}", "no such topic")
@@ -145,7 +148,7 @@ class TopicAdmin:
         """The controller's yes comes milliseconds before the brokers know of a topic, and of its leaders."""
         deadline = time.monotonic() + self._timeout
         while time.monotonic() < deadline:
-            topics = self._admin.list_topics(timeout=self._timeout).topics
+            topics = self._reach.metadata(self._connect_seconds).topics
             if all(name in topics and topics[name].partitions for name in names) and all(
                 partition.leader >= 0 for name in names for partition in topics[name].partitions.values()
             ):
@@ -156,6 +159,8 @@ class TopicAdmin:
     def _was_created(self, name: str, answer: Future[None]) -> bool:
         try:
             answer.result(self._timeout)
+        except TimeoutError as error:
+            raise BrokerUnreachableError(f"create {name}", f"no answer in {self._timeout:g} s") from error
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 return False

@@ -55,9 +55,16 @@ class KafkaConnection:
         sasl = self.security_protocol.lower().startswith("sasl")
         if sasl and self.sasl_mechanism is None:
             raise ConnectionSettingsError("sasl_mechanism", "is needed with a sasl security_protocol")
+        if sasl and not (self.sasl_username and self.sasl_password):
+            raise ConnectionSettingsError(
+                "sasl_username", "and sasl_password are needed with a sasl security_protocol"
+            )
         if not sasl and (self.sasl_mechanism or self.sasl_username or self.sasl_password):
             # Silently unused credentials look like security.
             raise ConnectionSettingsError("sasl_*", f"has no effect with {self.security_protocol!r}")
+        ssl = (self.ssl_ca_location, self.ssl_certificate_location, self.ssl_key_location)
+        if not self.security_protocol.lower().endswith("ssl") and any(ssl):
+            raise ConnectionSettingsError("ssl_*", f"has no effect with {self.security_protocol!r}")
         if (self.ssl_certificate_location is None) != (self.ssl_key_location is None):
             raise ConnectionSettingsError("ssl_certificate_location", "and ssl_key_location go together")
         taken = sorted(PROMISED & set(self.extra))

@@ -6,9 +6,12 @@
     ├── ConnectionSettingsError     refused before anything is sent
     ├── EmbeddedBrokerError         this installation has no embedded broker
     ├── BrokerUnreachableError      nobody answers, or nobody acknowledged in time
-    ├── AccessDeniedError           wrong credentials, or a missing ACL
+    ├── CredentialsRefusedError     the broker does not take this user or password
+    ├── NotTrustedError             no TLS between us: one side does not trust the other's certificate
+    ├── AccessDeniedError           a missing ACL
     ├── TopicMissingError           no such topic or partition
     ├── OffsetGoneError             the log does not hold the offset that was asked for
+    ├── ReplicationError            more copies are wanted than there are brokers
     ├── RecordRefusedError          the broker will never take this record
     ├── ProducerFencedError         this producer can no longer keep its promise of exactly one copy
     └── KafkaRequestError           anything else
@@ -43,8 +46,22 @@ class BrokerUnreachableError(KafkaLogError):
     action = "Check bootstrap_servers, the network, and that enough replicas are in sync."
 
 
+class CredentialsRefusedError(KafkaLogError):
+    action = (
+        "Check kafka.sasl_username, sasl_mechanism and the password (TILTMETER_KAFKA__SASL_PASSWORD), and that the "
+        "broker knows this user."
+    )
+
+
+class NotTrustedError(KafkaLogError):
+    action = (
+        "Check kafka.ssl_ca_location (who signed the broker's certificate) and that the certificate names the host "
+        "in bootstrap_servers; a broker that asks for ours needs kafka.ssl_certificate_location and ssl_key_location."
+    )
+
+
 class AccessDeniedError(KafkaLogError):
-    action = "Check the credentials, and grant this user the ACL."
+    action = "Grant this user the ACL."
 
 
 class TopicMissingError(KafkaLogError):
@@ -53,6 +70,10 @@ class TopicMissingError(KafkaLogError):
 
 class OffsetGoneError(KafkaLogError):
     action = "Restart from the earliest offset that is left, or restore the topic; check its retention."
+
+
+class ReplicationError(KafkaLogError):
+    action = "Ask for no more copies than there are brokers: --replication 1, or topics.replication."
 
 
 class RecordRefusedError(KafkaLogError):
@@ -84,11 +105,14 @@ _KINDS: dict[int, type[KafkaLogError]] = {
             KafkaError.NOT_ENOUGH_REPLICAS,
             KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
         ),
-        AccessDeniedError: (
+        CredentialsRefusedError: (
             KafkaError._AUTHENTICATION,
-            KafkaError._SSL,
             KafkaError.SASL_AUTHENTICATION_FAILED,
             KafkaError.UNSUPPORTED_SASL_MECHANISM,
+        ),
+        NotTrustedError: (KafkaError._SSL,),
+        ReplicationError: (KafkaError.INVALID_REPLICATION_FACTOR,),
+        AccessDeniedError: (
             KafkaError.TOPIC_AUTHORIZATION_FAILED,
             KafkaError.GROUP_AUTHORIZATION_FAILED,
             KafkaError.CLUSTER_AUTHORIZATION_FAILED,

@@ -51,9 +51,11 @@ function renderPerformance(m, performance) {
 
 /** What to show instead of a model. */
 function renderNothing(status) {
-  show(byId('nothing'), [status.models.length, status.watching, status.catching_up], () => {
+  const come = Object.values(status.partitions).some((state) => state.watermarks.predictions !== null);
+  show(byId('nothing'), [status.models.length, status.watching, status.catching_up, come], () => {
     if (!status.watching.length) return empty('This worker owns no models yet.', 'It is joining the group, or other workers own all partitions of the panes topic. It looks again by itself.');
     if (status.catching_up.length) return empty('Catching up.', 'Reading panes written before this worker started.');
+    if (come) return empty('No model here yet.', 'Predictions have come. Their model appears one pane and the watermark’s delay after its first event; with several workers, another one may be watching it.');
     return empty('No predictions yet.', 'They appear one pane and the watermark’s delay after the first event. Emit with:',
       'from tiltmeter.emitter import Emitter\n\nemitter = Emitter("broker:9092", model="churn", version="3")\nprediction_id = emitter.prediction({"tenure": 12, "plan": "basic"}, 1, score=0.83)\n…\nemitter.feedback(prediction_id, 0)');
   });
