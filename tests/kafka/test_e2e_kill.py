@@ -49,6 +49,7 @@ retention = "60d"
 [models.elec2]
 pane = "12h"
 windows = { short = 28, medium = 60 }
+tolerances = { learning_panes = 20 }
 """
 
 

@@ -33,6 +33,7 @@ idle_after = "1h"
 [models.elec2]
 pane = "12h"
 windows = { short = 28, medium = 60 }
+tolerances = { learning_panes = 20 }
 """
 
 

@@ -63,7 +63,7 @@ def alerts(stack: Stack) -> list[dict[str, Any]]:
 def test_slack_is_told_which_feature_drifts(stack: Stack) -> None:
     told = stack.receiver.wait_for("/slack", lambda it: "TiltmeterFeatureDrift" in json.dumps(it), 40)
     text = json.dumps(told)
-    assert "Feature basket_value of credit-risk 7 is further from its reference" in text
+    assert "Features of credit-risk 7 have drifted: basket_value." in text
     assert "docs/runbooks/TiltmeterFeatureDrift.md" in text
     assert stack.receiver.received("/pagerduty") == [], "a drifted feature pages nobody"
 

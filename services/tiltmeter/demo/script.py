@@ -54,7 +54,9 @@ class Judge:
         """A firing alert that no struck fault explains is a false alarm."""
         if alert["transition"] != "firing":
             return
-        explained = [f for f in self.struck if f.subject == alert["subject"]]
+        about = {alert["subject"], *(subject["name"] for subject in alert.get("subjects", ()))}
+        together = alert["kind"] == "drift_and_performance" and len(self.struck) == len(FAULTS)
+        explained = [f for f in self.struck if f.subject in about or together]
         for fault in explained:
             if alert["kind"] == fault.kind:
                 self.seconds_to_detect.setdefault(fault, now - self.struck[fault])

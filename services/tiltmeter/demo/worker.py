@@ -13,7 +13,7 @@ from pathlib import Path
 
 READY_SECONDS = 60.0
 
-#: Small panes, so that there is something to see within seconds.
+#: Small panes, and few of them to learn over-dispersion from, so that there is something to see within seconds.
 _CONFIGURATION = """\
 [kafka]
 bootstrap_servers = "{bootstrap}"
@@ -31,6 +31,9 @@ session_timeout = "10s"
 [default]
 pane = "1s"
 windows = {{ short = 10, medium = 60 }}
+
+[default.tolerances]
+learning_panes = 10
 """
 
 
