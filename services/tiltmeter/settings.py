@@ -107,6 +107,8 @@ class ProcessorSettings(Section):
 class ToleranceSettings(Section):
     feature_ks: float = Field(0.05, gt=0, lt=1)
     feature_ks_large: float = Field(0.10, gt=0, lt=1)
+    correlation: float = Field(0.1, gt=0, lt=2)
+    outliers: float = Field(0.01, ge=0, lt=1)
     error_rate: float = Field(0.02, ge=0, lt=1)
     error_rate_critical: float = Field(0.05, ge=0, lt=1)
     loss: float = Field(0.05, ge=0, lt=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,11 @@ import pytest
 from tiltmeter.core.drift.bounded_loss import BoundedLossDetector
 from tiltmeter.core.drift.error_rate import ErrorRateDetector
 from tiltmeter.core.drift.ks import KsBudget, ks_distance
+from tiltmeter.core.drift.second_moments import SecondMomentDetector
 from tiltmeter.core.histogram import atomic_mask, bin_counts, edges_from_reference
+from tiltmeter.core.joint_profile import JointProfile
+from tiltmeter.core.panes.joint_counts import ONE, JointCounts
+from tiltmeter.core.reference_builder import build_reference
 
 NOMINAL = 200
 
@@ -117,3 +122,35 @@ def test_thirty_days_of_twenty_unchanged_features_raise_no_alarm() -> None:
         for window in rng.multinomial(10_000, expected, size=20 * 4_320).astype(np.int64)
     )
     assert worst < 0.05
+
+
+def _scores(joint: JointProfile, rng: np.random.Generator, rows: int, same: float) -> np.ndarray:
+    """Scores of two features with equal tables, taken from the same bin with probability ``same``."""
+    first, second = rng.integers(0, joint.scores[0].size, (2, rows))
+    second = np.where(rng.random(rows) < same, first, second)
+    return np.stack([joint.scores[0][first], joint.scores[0][second]])
+
+
+@pytest.mark.parametrize("values", [2, 1_000], ids=["two values", "continuous"])
+@pytest.mark.parametrize("rows", [60, 2_000])
+def test_a_mean_product_at_the_boundary_keeps_its_budget(values: int, rows: int) -> None:
+    """With two values the bound on the variance is tight; with many it is three times too large."""
+    columns = {"a": np.arange(100_000) % values, "b": np.arange(100_000) // values % values}
+    joint = build_reference(columns, model="m", version="1").joint
+    assert joint is not None
+    joint = replace(
+        joint, scores=tuple(table[np.unique(table, return_index=True)[1]] for table in joint.scores)
+    )
+    powers = [int((table**4).mean() * joint.counts.rows) for table in joint.scores]
+
+    def alarms(rng: np.random.Generator) -> Iterator[bool]:
+        detector = SecondMomentDetector(joint, np.array(powers), 0.1, math.log(NOMINAL))
+        limit = float((detector.reference + detector.allowed)[0])
+        same = limit / float((joint.scores[0] / ONE).var())
+        while True:
+            scores = _scores(joint, rng, rows, same)
+            yield detector.on_pane(
+                JointCounts.of(scores, 0), (scores.astype(np.int64) ** 4).sum(axis=1)
+            ).alarm
+
+    assert mean_run(30, alarms, most=1_000) >= NOMINAL

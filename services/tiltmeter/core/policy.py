@@ -17,6 +17,8 @@ class Tolerances:
 
     feature_ks: float = 0.05  # tau: KS distance that does not matter yet
     feature_ks_large: float = 0.10
+    correlation: float = 0.1  # of two features: a change that does not matter yet
+    outliers: float = 0.01  # share of rows, above the reference's upper bound
     error_rate: float = 0.02  # absolute, above the reference's upper bound
     error_rate_critical: float = 0.05
     loss: float = 0.05  # regression: share of the loss cap

@@ -9,6 +9,7 @@ from tiltmeter.core.conjunction import Conjunction
 from tiltmeter.core.feature_watch import TOGETHER, FeatureWatch
 from tiltmeter.core.history import History
 from tiltmeter.core.join_state import Pane
+from tiltmeter.core.joint_watch import JointWatch
 from tiltmeter.core.learner import Learner
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.fill_predictions import complete_missing
@@ -47,6 +48,7 @@ class VersionWatch:
         self._policy = policy = policy.for_segment(key.segment)
         self._references = references
         self.features: FeatureWatch | None = None
+        self.joint: JointWatch | None = None
         self.learner = Learner(policy.from_first) if policy.from_first else None
         #: A reference learned from the first panes; whoever owns the version publishes it.
         self.learned: ReferenceProfile | None = None
@@ -75,6 +77,8 @@ class VersionWatch:
         """Every alert this version can raise, firing or not."""
         if self.features is not None:
             yield from self.features.alerts()
+        if self.joint is not None:
+            yield from self.joint.alerts()
         yield from self.performance.alerts()
         state = self._drift_and_performance
         yield ActiveAlert((_WORSE.kind, _WORSE.name, _WORSE.severity), state.firing, state)
@@ -133,7 +137,9 @@ class VersionWatch:
             self._learn(self.learner, pane)
         withdrawn: list[dict[str, Any]] = []
         if self.features is None or self.features.reference.reference_id != pane.reference_id:
-            withdrawn = self.features.withdraw(pane.key) if self.features is not None else []
+            withdrawn = [
+                a for w in (self.features, self.joint) if w is not None for a in w.withdraw(pane.key)
+            ]
             self._change_reference(pane.reference_id)
         for window in self.predictions.values():
             window.add(pane.key.start_ms, pane)
@@ -142,7 +148,9 @@ class VersionWatch:
         if self.features is None:
             return withdrawn
         self.learner = None  # somebody gave this version a reference
-        return withdrawn + self.features.on_pane(pane, self.predictions[self._policy.detection_window])
+        window = self.predictions[self._policy.detection_window]
+        alerts = withdrawn + self.features.on_pane(pane, window)
+        return alerts + self.joint.on_pane(pane, window) if self.joint is not None else alerts
 
     def _learn(self, learner: Learner, pane: PredictionPane) -> None:
         """Features without a reference go to the learner only: windows have nothing to compare them with."""
@@ -177,6 +185,8 @@ class VersionWatch:
         compared, self.features = self.features, None
         if reference is not None:
             self.features = FeatureWatch(reference, self._policy, compared)
+        jointly = reference is not None and reference.joint is not None and self._policy.joint
+        self.joint = JointWatch(reference, self._policy) if reference is not None and jointly else None
         if self.total.reference_id != reference_id:
             self.predictions = self._prediction_windows(reference_id)
             before, self.total = self.total, PredictionPane(self.total.key, reference_id)
@@ -203,6 +213,7 @@ class VersionWatch:
             "predictions": {name: window.snapshot() for name, window in self.predictions.items()},
             "labels": {name: window.snapshot() for name, window in self.labels.items()},
             "features": self.features.snapshot() if self.features else None,
+            "joint": self.joint.snapshot() if self.joint else None,
             "performance": self.performance.snapshot(),
             "history": self.history.snapshot(),
             "worse": [self._worse.snapshot(), self._drift_and_performance.snapshot(), self._reported],
@@ -222,6 +233,8 @@ class VersionWatch:
             labels.restore(wire["labels"].get(name, []), Outcomes.from_wire)
         if self.features is not None and wire["features"] is not None:
             self.features.restore(wire["features"])
+        if self.joint is not None and wire.get("joint") is not None:
+            self.joint.restore(wire["joint"])
         self.performance.restore(wire["performance"])
         self.history.restore(wire.get("history", []))
         if "worse" in wire:
