@@ -15,8 +15,8 @@ shares) ≤ 1 per D days. The split is by family first, then in equal parts:
 
     performance   .5    e-SR of the loss at the severity's tolerance
     prediction    .2    drifted, largely drifted: each by the KS window and by e-SR, .05 each
-    features      .2    the same, over all features together
-    data quality  .1    e-SR over all rates of all features together .05, label coverage .05
+    features      .2    the same over all features together, but .025 by e-SR; how they go together .05, by e-SR
+    data quality  .1    e-SR over all rates of all features together .04, outliers .01, label coverage .05
 
 Only performance can be critical by itself, and its share of that budget is .5, too; the rest is kept for detectors to
 come. Alerts without a proof (the ADWIN gate) and alerts that only repeat others (drift and performance together)
@@ -37,8 +37,10 @@ _WARNING = {
     ("prediction", "ks_window"): (2, 0.05),
     ("prediction", "e_sr"): (2, 0.05),
     ("features", "ks_window"): (2, 0.05),
-    ("features", "e_sr"): (2, 0.05),
-    ("data_quality", "e_sr"): (1, 0.05),
+    ("features", "e_sr"): (2, 0.025),
+    ("joint", "e_sr"): (1, 0.05),
+    ("data_quality", "e_sr"): (1, 0.04),
+    ("outliers", "e_sr"): (1, 0.01),
     ("label_coverage", "e_sr"): (1, 0.05),
 }
 _CRITICAL = {("performance", "e_sr"): (1, 0.5)}

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tiltmeter.core.drift.e_detector import Evidence, log_threshold
+from tiltmeter.core.budget import Budget
+from tiltmeter.core.drift.e_detector import Evidence
 from tiltmeter.core.drift.error_rate import ErrorRateDetector
 from tiltmeter.core.drift.principal_components import reconstruction_error
 from tiltmeter.core.drift.second_moments import (
@@ -29,8 +30,6 @@ from tiltmeter.core.reference import NumericFeature, ReferenceProfile
 from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word, withdraw_all
 from tiltmeter.core.windows import Window
 
-#: Shares of a model's false-alarm budget: of the features', and of data quality's.
-JOINT_SHARE, OUTLIER_SHARE = 0.05, 0.02
 #: What the two alerts are about.
 CORRELATIONS, OUTLIERS = "correlations", "outlier_rate"
 #: One-sided 95 % normal quantile, for saying "healthy".
@@ -76,24 +75,26 @@ class JointWatch:
         if joint is None:
             raise ValueError(f"reference {reference.reference_id} has no joint profile")
         self._reference, self._joint, self._policy = reference, joint, policy
-        tolerances = policy.tolerances
+        tolerances, self._budget = policy.tolerances, Budget.of(policy)
         margins = [reference.features[name] for name in joint.features]
         bins = [f.counts if isinstance(f, NumericFeature) else None for f in margins]
         self._correlated = correlations(joint.counts)
         self._reconstruction = reconstruction_error(moments(joint.counts), joint.components)
         self._moments = SecondMomentDetector(
-            joint, fourth_powers(joint, bins), tolerances.correlation, self._threshold(JOINT_SHARE)
+            joint,
+            fourth_powers(joint, bins),
+            tolerances.correlation,
+            self._budget.part("joint", "e_sr").log_threshold,
         )
         self._outliers = ErrorRateDetector.from_reference(
-            joint.counts.outliers, joint.counts.rows, tolerances.outliers, self._threshold(OUTLIER_SHARE)
+            joint.counts.outliers,
+            joint.counts.rows,
+            tolerances.outliers,
+            self._budget.part("outliers", "e_sr").log_threshold,
         )
         self._alerts = {name: AlertState(tolerances.clear_panes) for name in (CORRELATIONS, OUTLIERS)}
         #: What came since each alert's onset, or since it last looked bad.
         self._since = {name: JointCounts.empty(len(joint.features)) for name in self._alerts}
-
-    def _threshold(self, share: float) -> float:
-        days = max(self._policy.tolerances.warning_days, 1.0)
-        return log_threshold(self._policy.panes_per_day, days, share)
 
     def on_pane(self, pane: PredictionPane, window: Window[PredictionPane]) -> list[dict[str, Any]]:
         """Judge ``pane`` after it has entered the detection window; returns alerts to publish. A pane without a
@@ -199,21 +200,17 @@ class JointWatch:
         self._since[name] = JointCounts.empty(len(self._joint.features))
 
     def _subject(self, name: str) -> Subject:
-        tolerances = self._policy.tolerances
         if name == CORRELATIONS:
-            days = max(tolerances.warning_days, 1.0) / JOINT_SHARE
             guarantee = (
-                f"at most one false alarm in {days:g} days while the mean product of the scores of every pair of "
-                f"features stays within {float(self._moments.allowed.max()):.3f} of the reference's in every pane, "
-                f"whatever the dependence between rows"
+                f"{self._budget.promise(('joint',))} while the mean product of the scores of every pair of features "
+                f"stays within {float(self._moments.allowed.max()):.3f} of the reference's in every pane"
             )
-            return Subject("joint_drift", name, "info", "e_detector", guarantee)
-        days = max(tolerances.warning_days, 1.0) / OUTLIER_SHARE
+            return Subject("joint_drift", name, "info", "e_sr", guarantee)
         guarantee = (
-            f"at most one false alarm in {days:g} days while the true share of outliers stays within "
-            f"{self._outliers.mu0:.4f} in every pane, whatever the dependence between panes"
+            f"{self._budget.promise(('outliers',))} while the true share of outliers stays within "
+            f"{self._outliers.mu0:.4f} in every pane"
         )
-        return Subject("data_quality", name, "warning", "e_detector", guarantee)
+        return Subject("data_quality", name, "warning", "e_sr", guarantee)
 
     def alerts(self) -> Iterator[ActiveAlert]:
         """Every alert this reference can raise here, firing or not."""
