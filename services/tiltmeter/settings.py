@@ -20,6 +20,8 @@ from pydantic_settings import (
 )
 
 from tiltmeter.core.expectations import Expectation
+from tiltmeter.core.late_labels.maturity import age_name
+from tiltmeter.core.panes.cohorts import AGE_LIMITS_MS
 from tiltmeter.core.policy import DAY, HOUR, MINUTE, SECOND, JoinPolicy, ModelPolicy, Tolerances
 from tiltmeter.core.segmentation import OTHER, segments_named
 from tiltmeter.kafka.connection import KafkaConnection
@@ -41,7 +43,7 @@ def _duration(value: Any) -> Any:
 Duration = Annotated[int, BeforeValidator(_duration), Field(gt=0)]
 
 
-def _default(text: str, description: str | None = None) -> Any:
+def _default(text: str | tuple[str, ...], description: str | None = None) -> Any:
     """A default written as an operator would write it; Duration parses it."""
     return Field(text, description=description)
 
@@ -113,6 +115,7 @@ class ToleranceSettings(Section):
     error_rate_critical: float = Field(0.05, ge=0, lt=1)
     loss: float = Field(0.05, ge=0, lt=1)
     quality: float = Field(0.02, gt=0, lt=1)
+    coverage: float = Field(0.05, ge=0, lt=1)
     warning_days: float = Field(30.0, gt=0)
     critical_days: float = Field(365.0, gt=0)
     min_samples: int = Field(200, ge=1)
@@ -158,6 +161,13 @@ class ModelSettings(Section):
     joint: bool = Field(
         True, description="Count how features go together, where the reference says how they did."
     )
+    labels: Literal["arrival", "maturity"] = Field(
+        "arrival", description="Which error rate may alarm: by arrival of labels, or at fixed ages."
+    )
+    maturities: tuple[Duration, ...] = _default(
+        ("1h", "1d", "7d", "30d"),
+        "Ages at which labels are judged: of 1m, 5m, 1h, 6h, 1d, 3d, 7d, 14d, 30d, 60d, 90d.",
+    )
     loss_scale: float = Field(1.0, gt=0, description="Regression without a reference: unit of errors.")
     silent_windows: int = Field(
         3,
@@ -180,6 +190,10 @@ class ModelSettings(Section):
         for name, panes in self.windows.items():
             if not 1 <= panes <= 100_000:
                 raise ValueError(f"windows.{name} is {panes}; a window has 1 to 100000 panes")
+        for age in self.maturities:
+            if age not in AGE_LIMITS_MS:
+                known = ", ".join(map(age_name, AGE_LIMITS_MS))
+                raise ValueError(f"maturities: {age_name(age)} is not one of {known}")
         if self.forget_after < self.pane * self.silent_windows * max(self.windows.values()):
             raise ValueError("forget_after is shorter than silent_windows of the longest window")
         return self
@@ -208,6 +222,8 @@ class ModelSettings(Section):
             tolerances=Tolerances(**self.tolerances.model_dump()),
             from_first=self.from_first,
             joint=self.joint,
+            labels=self.labels,
+            maturities=self.maturities,
             loss_scale=self.loss_scale,
             silent_windows=self.silent_windows,
             forget_ms=self.forget_after,

@@ -49,6 +49,8 @@ class PerformanceWatch:
 
     def __init__(self, policy: ModelPolicy) -> None:
         self._policy = policy
+        #: Where labels are late, the error rate by arrival is shown but does not alarm (docs/late-labels.md).
+        self._pages = policy.labels == "arrival"
         self._reference: Performance | None = None
         #: Labels and errors so far, while a reference is learned from the first ones; None: not learning.
         self._first: tuple[int, int] | None = (0, 0) if policy.from_first else None
@@ -160,7 +162,7 @@ class PerformanceWatch:
         subject = Subject("performance", self.subject, severity, "e_detector", guarantee)
         # Evidence fades far slower than it grew. A proof of health outweighs it; resolving restarts the detector.
         healthy = self._healthy(severity, mu0)
-        word = Word(alarm and not healthy, healthy, numbers, summary)
+        word = Word(alarm and self._pages and not healthy, healthy, numbers, summary)
         return self._alerts[severity].on_pane(subject, key, word)
 
     def _judge_gate(self, key: PaneKey, losses: Losses) -> dict[str, Any] | None:
@@ -176,7 +178,7 @@ class PerformanceWatch:
         guarantee = "heuristic: no bound on false alarms; see the e_detector alert for the proved one"
         subject = Subject("adwin_gate", self.subject, "info", "adwin_gate", guarantee)
         summary = f"{self.subject} has risen to {self.adwin.mean:.4f} over ADWIN's window"
-        word = Word(excess > 0, self._healthy("adwin", mu0), numbers, summary)
+        word = Word(excess > 0 and self._pages, self._healthy("adwin", mu0), numbers, summary)
         return self._alerts["adwin"].on_pane(subject, key, word)
 
     def _healthy(self, name: str, mu0: float) -> bool:

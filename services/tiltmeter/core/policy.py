@@ -23,6 +23,7 @@ class Tolerances:
     error_rate_critical: float = 0.05
     loss: float = 0.05  # regression: share of the loss cap
     quality: float = 0.02  # share of cells that are missing, unseen, ..., above the reference's upper bound
+    coverage: float = 0.05  # share of predictions without a label, above the baseline's upper bound
     warning_days: float = 30.0  # one false warning in so many days, per model
     critical_days: float = 365.0
     min_samples: int = 200  # below: a gauge is NaN, not a guess
@@ -41,6 +42,8 @@ class ModelPolicy:
     tolerances: Tolerances = field(default_factory=Tolerances)
     from_first: int = 0  # learn a reference from so many first predictions, if there is none; 0: never
     joint: bool = True  # watch how features go together, where the reference says how they did
+    labels: str = "arrival"  # arrival | maturity: which error rate may page (docs/late-labels.md)
+    maturities: tuple[int, ...] = (HOUR, DAY, 7 * DAY, 30 * DAY)  # ages at which labels are judged
     loss_scale: float = 1.0  # regression without a reference: unit in which errors are quantised
     silent_windows: int = 3  # longest windows without an event after which a version is no longer shown
     forget_ms: int = 30 * DAY  # without a prediction for so long a version is forgotten

@@ -10,7 +10,9 @@ from tiltmeter.core.feature_watch import TOGETHER, FeatureWatch
 from tiltmeter.core.history import History
 from tiltmeter.core.join_state import Pane
 from tiltmeter.core.joint_watch import JointWatch
+from tiltmeter.core.late_labels.late_label_watch import LateLabelWatch
 from tiltmeter.core.learner import Learner
+from tiltmeter.core.panes.answers import Answers
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.fill_predictions import complete_missing
 from tiltmeter.core.panes.key import PaneKey
@@ -53,6 +55,7 @@ class VersionWatch:
         #: A reference learned from the first panes; whoever owns the version publishes it.
         self.learned: ReferenceProfile | None = None
         self.performance = PerformanceWatch(policy)
+        self.late = LateLabelWatch(key, policy, references)
         self.predictions: dict[str, Predictions] = self._prediction_windows("")
         self.labels: dict[str, Labels] = {
             name: Window(panes, self._width_ms, Outcomes) for name, panes in policy.windows.items()
@@ -80,6 +83,7 @@ class VersionWatch:
         if self.joint is not None:
             yield from self.joint.alerts()
         yield from self.performance.alerts()
+        yield from self.late.alerts()
         state = self._drift_and_performance
         yield ActiveAlert((_WORSE.kind, _WORSE.name, _WORSE.severity), state.firing, state)
 
@@ -111,7 +115,7 @@ class VersionWatch:
                 alerts.append(state.on_pane(_WORSE, key, word))
             else:
                 alerts.append(state.withdraw(key, "drift or loss of performance is over"))
-        return [alert for alert in alerts if alert is not None]
+        return [alert for alert in alerts if alert is not None] + self.late.advance(complete_to_ms)
 
     @property
     def gone_at_ms(self) -> int:
@@ -133,6 +137,8 @@ class VersionWatch:
 
     def _on_predictions(self, pane: PredictionPane) -> list[dict[str, Any]]:
         complete_missing(pane)
+        self.late.on_predictions(pane)
+        pane.answers = Answers(scores=pane.answers.scores)  # classes are for cohorts, not for windows
         if self.learner is not None and not pane.reference_id:
             self._learn(self.learner, pane)
         withdrawn: list[dict[str, Any]] = []
@@ -160,6 +166,7 @@ class VersionWatch:
             self.learned, self.learner = learned, None
 
     def _on_labels(self, pane: LabelPane) -> list[dict[str, Any]]:
+        self.late.on_labels(pane)
         outcomes = pane.total()
         self.all_labels.add(outcomes)
         for change in pane.corrections.values():
@@ -215,6 +222,7 @@ class VersionWatch:
             "features": self.features.snapshot() if self.features else None,
             "joint": self.joint.snapshot() if self.joint else None,
             "performance": self.performance.snapshot(),
+            "late": self.late.snapshot(),
             "history": self.history.snapshot(),
             "worse": [self._worse.snapshot(), self._drift_and_performance.snapshot(), self._reported],
             "learner": self.learner.snapshot() if self.learner else None,
@@ -236,6 +244,8 @@ class VersionWatch:
         if self.joint is not None and wire.get("joint") is not None:
             self.joint.restore(wire["joint"])
         self.performance.restore(wire["performance"])
+        if "late" in wire:
+            self.late.restore(wire["late"])
         self.history.restore(wire.get("history", []))
         if "worse" in wire:
             together, alert, self._reported = wire["worse"]

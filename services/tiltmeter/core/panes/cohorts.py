@@ -30,6 +30,11 @@ _LIMITS = np.array(AGE_LIMITS_MS, dtype=np.int64)
 _WIDTHS = np.array([MINUTE] * 3 + [HOUR] * 2 + [DAY] * 7, dtype=np.int64)
 
 
+def cohort_width_ms(bucket: int) -> int:
+    """Width of the cohorts whose labels are counted in this age bucket."""
+    return int(_WIDTHS[bucket])
+
+
 def age_buckets(age_ms: NDArray[np.int64]) -> NDArray[np.int64]:
     """int64[n] ages ≥ 0 → bucket 0..11; an age equal to a limit belongs to the bucket below it."""
     return np.searchsorted(_LIMITS, age_ms, side="left")

@@ -1,0 +1,127 @@
+"""Has something become more frequent in cohorts of predictions, at one maturity or at several?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from tiltmeter.core.drift.e_detector import Evidence
+from tiltmeter.core.drift.error_rate import ErrorRateDetector
+from tiltmeter.core.drift.snapshot import SnapshotMismatchError
+from tiltmeter.core.late_labels.maturity import Maturity
+from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.verdicts import AlertState, Subject, Word
+
+#: One-sided 95 % normal quantile, for saying "healthy".
+_Z = 1.645
+
+
+class CohortAlarm:
+    """One alert from several streams of cohorts, one per maturity.
+
+    Evidence is the mean of the streams' e-SR statistics M_k. Guarantee: while every stream's rate stays within its
+    null, false alarms number on average at most one in ``days``, whatever the dependence between the streams: M_k
+    minus the number of cohorts it has judged has no drift upwards (e_detector.py), so neither has their mean minus
+    the mean number of cohorts, and the threshold is that number in ``days``.
+
+    It resolves by the stream that carried the alarm: by the cohorts since the onset, or since they last looked bad,
+    as soon as they prove that the rate is within the null. Cohorts older than those of the proof say nothing more:
+    a slow maturity would raise the same alarm again, weeks after it was dealt with.
+    """
+
+    def __init__(self, streams: Sequence[Maturity], days: float, clear_panes: int) -> None:
+        self._weight = 1.0 / len(streams)
+        self._names = {maturity.name for maturity in streams}
+        per_day = sum(maturity.cohorts_per_day for maturity in streams) * self._weight
+        self._log_threshold = math.log(max(per_day * days, 2.0))
+        self._detectors: dict[str, ErrorRateDetector] = {}
+        self.state = AlertState(clear_panes)
+        self._carrier = ""
+        #: Of the carrier since the onset: first cohort, n, events. None: nothing yet.
+        self._since: tuple[int, int, int] | None = None
+        self._settled_ms: int | None = None  # cohorts before it are dealt with
+        self._moved = False
+
+    def null(self, name: str, mu0: float) -> None:
+        """What a stream is judged against from now on. Evidence against another null is forgotten."""
+        held = self._detectors.get(name)
+        if held is None or held.mu0 != mu0:
+            self._detectors[name] = ErrorRateDetector(mu0, self._log_threshold)
+
+    def add(self, name: str, start_ms: int, n: int, events: int) -> None:
+        """A cohort of one stream; cohorts of a stream come in order of time."""
+        if name not in self._detectors or n == 0 or start_ms < (self._settled_ms or start_ms):
+            return
+        self._detectors[name].on_pane(n, events)
+        if not self.state.firing:
+            self._moved = True
+        elif name == self._carrier:
+            self._moved = True
+            first, total_n, total_events = self._since or (start_ms, 0, 0)
+            self._since = (first, total_n + n, total_events + events)
+
+    def evidence(self) -> Evidence:
+        logs = [d.evidence().log_evidence + math.log(self._weight) for d in self._detectors.values()]
+        most = max(logs, default=-math.inf)
+        if most == -math.inf:
+            return Evidence(most, self._log_threshold)
+        return Evidence(most + math.log(math.fsum(math.exp(x - most) for x in logs)), self._log_threshold)
+
+    def judge(self, subject: Subject, key: PaneKey, summary: str) -> dict[str, Any] | None:
+        """After the cohorts of one point in time; the alert to publish, if its state changed."""
+        if not self._moved:
+            return None
+        self._moved = False
+        evidence = self.evidence()
+        if not self.state.firing:
+            self._carrier = max(
+                sorted(self._detectors), key=lambda name: self._detectors[name].evidence().log_evidence
+            )
+        healthy = self._healthy()
+        mu0 = self._detectors[self._carrier].mu0
+        numbers = {"evidence_ratio": min(evidence.ratio, 1e6), "allowed": mu0}
+        if self._since is not None:
+            numbers["since_onset"] = self._since[2] / self._since[1]
+        word = Word(
+            evidence.alarm and not healthy, healthy, numbers, f"{summary} {mu0:.4f} at {self._carrier}"
+        )
+        alert = self.state.on_pane(subject, key, word)
+        if alert is not None and alert["transition"] == "resolved":
+            self._settled_ms = self._since[0] if self._since else None
+            self._since = None
+            for detector in self._detectors.values():
+                detector.restart()
+        return alert
+
+    def _healthy(self) -> bool:
+        if not self.state.firing or self._since is None:
+            return False
+        _, n, events = self._since
+        mean, mu0 = events / n, self._detectors[self._carrier].mu0
+        margin = _Z * math.sqrt(max(mean * (1 - mean), 1e-9) / n) + 1 / n
+        if mean - margin > mu0:
+            self._since = None
+        return mean + margin < mu0
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "nulls": {name: d.mu0 for name, d in sorted(self._detectors.items())},
+            "detectors": {name: d.snapshot() for name, d in sorted(self._detectors.items())},
+            "state": self.state.snapshot(),
+            "carrier": self._carrier,
+            "since": self._since,
+            "settled": self._settled_ms,
+        }
+
+    def restore(self, wire: dict[str, Any]) -> None:
+        for name, mu0 in wire["nulls"].items():
+            if name not in self._names:  # the policy has other maturities now
+                continue
+            self.null(name, mu0)
+            with suppress(SnapshotMismatchError):
+                self._detectors[name].restore(wire["detectors"][name])
+        self.state = AlertState.restore(wire["state"])
+        self._carrier, self._settled_ms = wire["carrier"], wire["settled"]
+        self._since = tuple(wire["since"]) if wire["since"] else None

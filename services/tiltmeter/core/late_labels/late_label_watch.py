@@ -1,0 +1,176 @@
+"""Everything that compares labels with the predictions they are for, of one (model, version, segment).
+
+Prediction panes and label panes are two timelines that never wait for each other. What compares them is decided at
+the *frontier*, the smaller of the two times up to which they are complete, in order of event time: a pure function of
+the panes, whatever their interleaving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from tiltmeter.core.late_labels.label_delay import LabelAges
+from tiltmeter.core.late_labels.mature_errors import MatureErrors
+from tiltmeter.core.late_labels.matured import Matured
+from tiltmeter.core.late_labels.maturity import age_name, maturities
+from tiltmeter.core.late_labels.nowcast import Nowcast, development, nowcast
+from tiltmeter.core.late_labels.triangle import Tally, Triangle, tally_of
+from tiltmeter.core.panes.cohorts import AGE_LIMITS_MS
+from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.label_pane import LabelPane
+from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.policy import ModelPolicy
+from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.verdicts import ActiveAlert
+from tiltmeter.core.windows import Window
+
+#: Matured cohorts that a nowcast learns delays from.
+DEVELOPED = 30
+
+#: A label pane that waits for the frontier: (start, cells).
+_Waiting = tuple[int, list[tuple[int, int, Tally]]]
+
+
+class LateLabelWatch:
+    """Coverage and accuracy at fixed maturities, label delays, nowcasts."""
+
+    def __init__(self, key: PaneKey, policy: ModelPolicy, references: ReferenceBook) -> None:
+        self._key = key
+        self._references = references
+        found = maturities(policy)
+        self.matured = [Matured(m, len(found), policy) for m in found]
+        #: By cohort width. The last one reaches farthest, and keeps the steps that nowcasts need.
+        self._triangles: dict[int, Triangle] = {}
+        for m in found:
+            last = m.cohort_ms == found[-1].cohort_ms
+            self._triangles[m.cohort_ms] = Triangle(m.cohort_ms, m.buckets, with_steps=last)
+        self.errors = MatureErrors(self.matured, policy) if found and policy.labels == "maturity" else None
+        self.delays = Window(max(policy.windows.values()), key.width_ms, LabelAges)
+        self._waiting: list[_Waiting] = []
+        self._frontier_ms: int | None = None
+
+    def on_predictions(self, pane: PredictionPane) -> None:
+        """A closed pane; whose labels are looked at is decided when the frontier comes."""
+        for triangle in self._triangles.values():
+            triangle.add_predictions(pane.key.start_ms, pane.events - pane.errors, pane.answers.classes)
+
+    def on_labels(self, pane: LabelPane) -> None:
+        """A closed pane waits for the frontier: prediction panes may be behind it."""
+        cells = [(cohort, age, tally_of(outcomes)) for (cohort, age), outcomes in sorted(pane.cells.items())]
+        self._waiting.append((pane.key.start_ms, cells))
+
+    def advance(self, frontier_ms: int) -> list[dict[str, Any]]:
+        """Both timelines are complete up to here: judge every cohort that is old enough now. Returns alerts."""
+        width = self._key.width_ms
+        frontier_ms = frontier_ms // width * width
+        if self._frontier_ms is not None and frontier_ms <= self._frontier_ms:
+            return []
+        self._frontier_ms = frontier_ms
+        self._take_labels(frontier_ms - width)
+        due: list[tuple[int, int, int]] = []
+        moved = False
+        for number, matured in enumerate(self.matured):
+            to_ms = matured.due(frontier_ms)
+            if to_ms is not None:
+                m, since = matured.maturity, matured.judged_to_ms
+                due += [
+                    (start + m.cohort_ms + m.age_ms, number, start)
+                    for start in self._triangles[m.cohort_ms].cohorts
+                    if start < to_ms and (since is None or start >= since)
+                ]
+                matured.judged_to_ms, moved = to_ms, True
+        alerts = self._judge(sorted(due))
+        if moved:
+            self._forget()
+        return alerts
+
+    def _take_labels(self, last_ms: int) -> None:
+        while self._waiting and self._waiting[0][0] <= last_ms:
+            start_ms, cells = self._waiting.pop(0)
+            ages = LabelAges()
+            for cohort_ms, age, tally in cells:
+                for triangle in self._triangles.values():
+                    triangle.add_labels(cohort_ms, age, tally, start_ms)
+                ages.counts[age] += sum(n for n, _ in tally.values())
+            self.delays.add(start_ms, ages)
+
+    def _judge(self, due: list[tuple[int, int, int]]) -> list[dict[str, Any]]:
+        """Cohorts in the order in which they came of age; alarms once per point in time."""
+        alerts: list[dict[str, Any]] = []
+        for i, (at_ms, number, start_ms) in enumerate(due):
+            matured = self.matured[number]
+            width = matured.maturity.cohort_ms
+            cohort = self._triangles[width].cohorts[start_ms]
+            if not cohort.predicted:  # labels of late predictions only
+                continue
+            judged = matured.judge(start_ms, cohort)
+            key = self._key._replace(start_ms=at_ms - width, width_ms=width)
+            alert = matured.alert(key)
+            alerts += [alert] if alert is not None else []
+            if self.errors is not None:
+                reference = self._references.at(self._key.model, self._key.version, start_ms)
+                self.errors.add(matured, judged, reference.performance if reference else None)
+                if i + 1 == len(due) or due[i + 1][0] > at_ms:
+                    alerts += self.errors.judge(key)
+        return alerts
+
+    def _forget(self) -> None:
+        for width, triangle in self._triangles.items():
+            done = [m.judged_to_ms for m in self.matured if m.maturity.cohort_ms == width]
+            before = min((ms for ms in done if ms is not None), default=None)
+            if before is not None:
+                triangle.forget(before - (DEVELOPED + 1) * width * triangle.with_steps)
+
+    def nowcasts(self) -> Iterator[tuple[str, Nowcast]]:
+        """By age of the predictions: those at least so old and younger than the next limit, "0" the youngest. Those
+        beyond the largest maturity need no estimate: it is what "in the end" means. While labels are missing,
+        matured cohorts do not tell how many are still to come, and nothing is estimated."""
+        if not self.matured or self._frontier_ms is None:
+            return
+        width, horizon = self.matured[-1].maturity.cohort_ms, self.matured[-1].maturity.age_ms
+        now, last = self._frontier_ms // width, horizon // width + 1
+        cohorts = {now - start // width - 1: c for start, c in self._triangles[width].cohorts.items()}
+        usual = not any(m.shortfall.state.firing for m in self.matured)
+        matured = [c for step, c in sorted(cohorts.items()) if step >= last]
+        developed = development(matured if usual else [], last)
+        limits = [0, *(limit for limit in AGE_LIMITS_MS if width <= limit < horizon), horizon]
+        for low, high in pairwise(limits):
+            # Of a cohort with complete steps 0..s the youngest prediction is s widths old.
+            young = {step: c for step, c in cohorts.items() if low <= step * width < high and c.predicted}
+            if young:
+                yield age_name(low) if low else "0", nowcast(young, developed)
+
+    def alerts(self) -> Iterator[ActiveAlert]:
+        for matured in self.matured:
+            yield from matured.alerts()
+        if self.errors is not None:
+            yield from self.errors.alerts()
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "frontier": self._frontier_ms,
+            "waiting": self._waiting,
+            "triangles": {str(width): triangle.snapshot() for width, triangle in self._triangles.items()},
+            "matured": {m.maturity.name: m.snapshot() for m in self.matured},
+            "errors": self.errors.snapshot() if self.errors else None,
+            "delays": self.delays.snapshot(),
+        }
+
+    def restore(self, wire: dict[str, Any]) -> None:
+        """What the policy asks for now and did not then starts afresh."""
+        self._frontier_ms = wire["frontier"]
+        self._waiting = [
+            (start, [(cohort, age, dict(tally)) for cohort, age, tally in cells])
+            for start, cells in wire["waiting"]
+        ]
+        for width, triangle in self._triangles.items():
+            if str(width) in wire["triangles"]:
+                triangle.restore(wire["triangles"][str(width)])
+        for matured in self.matured:
+            if matured.maturity.name in wire["matured"]:
+                matured.restore(wire["matured"][matured.maturity.name])
+        if self.errors is not None and wire["errors"] is not None:
+            self.errors.restore(wire["errors"])
+        self.delays.restore(wire["delays"], LabelAges.from_wire)
