@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
 from tiltmeter.backtest.reference_build import ReferenceFileError, reference_from_file
 from tiltmeter.backtest.reference_table import describe
+from tiltmeter.cli.main import cli
 from tiltmeter.core.reference import ReferenceProfile
 
 
@@ -123,3 +125,26 @@ def test_a_constant_an_empty_column_and_a_regression_can_be_shown(tmp_path: Path
     assert "mean absolute error 0.25 (cap 0.5) on 9 labelled rows" in text
     assert "one" in text
     assert "none" in text
+
+
+def test_segments_have_references_of_their_own_rows(tmp_path: Path) -> None:
+    rows, config, out = tmp_path / "rows.parquet", tmp_path / "t.toml", tmp_path / "fraud-3.json"
+    frame(5_000).write_parquet(rows)
+    config.write_text('[models.fraud.segments]\ncountry = ["de", "at"]\nvisits = ["2"]\n')
+    command = ["--config", str(config), "reference", "build", str(rows), "--model", "fraud", "--version", "3"]
+    built = CliRunner().invoke(cli, [*command, "--out", str(out), "--segments"])
+    assert built.exit_code == 0, built.output
+    assert "not built: country=at: 0 rows" in built.stderr
+    found = {
+        p.segment: p
+        for p in (ReferenceProfile.from_json(file.read_bytes()) for file in tmp_path.glob("*.json"))
+    }
+    assert found.keys() == {"", "country=de", "country=(other)", "visits=2", "visits=(other)"}
+    whole = frame(5_000)
+    assert found["country=de"].rows == whole.filter(pl.col("country") == "de").height
+    assert found["country=(other)"].rows == whole.filter(pl.col("country") != "de").height
+    assert found["visits=2"].rows + found["visits=(other)"].rows == found[""].rows
+    assert "fraud 3 country=de" in describe(found["country=de"])
+    nothing = CliRunner().invoke(cli, [*command[2:], "--out", str(out), "--segments"])
+    assert nothing.exit_code == 2
+    assert "models.fraud.segments" in nothing.output

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 from tiltmeter.core.reference import ReferenceProfile, Task
 from tiltmeter.core.reference_builder import build_reference
 from tiltmeter.core.reference_column import Column, ReferenceColumnError
+from tiltmeter.core.segmentation import OTHER
 
+#: Below, a segment's reference would alarm by its own bad luck.
+LEAST_SEGMENT_ROWS = 200
 #: Columns that describe the event and are not inputs of the model.
 SPECIAL = frozenset(
     {
@@ -35,6 +39,30 @@ class ReferenceFileError(ValueError):
     """Held-out rows that cannot be used. The message names file and column and says what to do."""
 
 
+class TooFewRowsError(ReferenceFileError):
+    """A segment about which the rows say next to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One value of a column; the value :data:`tiltmeter.core.segmentation.OTHER` is all but ``values``."""
+
+    name: str
+    value: str
+    values: tuple[str, ...]
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.name}={self.value}"
+
+
+def segments_of(configured: Mapping[str, tuple[str, ...]]) -> Iterator[Segment]:
+    """Every segment of a model's configuration."""
+    for name, values in sorted(configured.items()):
+        for value in (*values, OTHER):
+            yield Segment(name, value, values)
+
+
 def reference_from_file(
     path: Path,
     *,
@@ -47,13 +75,16 @@ def reference_from_file(
     score: str | None = None,
     task: Literal["auto"] | Task = "auto",
     bins: int = 256,
+    segment: Segment | None = None,
 ) -> ReferenceProfile:
-    """The reference of the rows in a .parquet, .csv or .csv.gz file.
+    """The reference of the rows in a .parquet, .csv or .csv.gz file; of one segment: of its rows alone.
 
     ``prediction``, ``label`` and ``score`` default to the columns of these names, if there are any;
     ``features`` to all columns but those and :data:`SPECIAL`. Raises :class:`ReferenceFileError`.
     """
     frame = _read(path)
+    if segment is not None:
+        frame = _rows_of(path, frame, segment)
     used = {
         role: _special(path, frame, role, named)
         for role, named in (("prediction", prediction), ("label", label), ("score", score))
@@ -68,6 +99,7 @@ def reference_from_file(
     try:
         return build_reference(
             columns,
+            segment=segment.full_name if segment else "",
             model=model,
             version=version,
             effective_from_ms=effective_from_ms,
@@ -82,6 +114,20 @@ def reference_from_file(
         raise ReferenceFileError(f"{path}: {ReferenceColumnError(column, error.problem)}") from error
     except ValueError as error:
         raise ReferenceFileError(f"{path}: {error}") from error
+
+
+def _rows_of(path: Path, frame: pl.DataFrame, segment: Segment) -> pl.DataFrame:
+    """As an event says it: a value is the text of the cell."""
+    if segment.name not in frame.columns:
+        raise ReferenceFileError(f"{path}: no column {segment.name!r} to tell segments by")
+    text = frame.get_column(segment.name).cast(pl.String).fill_null("")
+    mine = ~text.is_in(list(segment.values)) if segment.value == OTHER else text == segment.value
+    rows = frame.filter(mine)
+    if rows.height < LEAST_SEGMENT_ROWS:
+        raise TooFewRowsError(
+            f"{segment.full_name}: {rows.height} rows in {path}, at least {LEAST_SEGMENT_ROWS} needed"
+        )
+    return rows
 
 
 def _read(path: Path) -> pl.DataFrame:

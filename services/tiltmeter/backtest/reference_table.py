@@ -39,8 +39,12 @@ def describe(profile: ReferenceProfile) -> str:
         )
         for line in lines
     ]
-    head = f"{profile.reference_id}  {profile.model} {profile.version}  {profile.rows:,} rows"
+    head = f"{profile.reference_id}  {_subject(profile)}  {profile.rows:,} rows"
     return "\n".join([head, _performance(profile.performance), "", *(line.rstrip() for line in aligned)])
+
+
+def _subject(profile: ReferenceProfile) -> str:
+    return " ".join(filter(None, (profile.model, profile.version, profile.segment)))
 
 
 def _performance(performance: Performance | None) -> str:

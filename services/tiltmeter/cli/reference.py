@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from tiltmeter.backtest.reference_build import ReferenceFileError, reference_from_file
+from tiltmeter.backtest.reference_build import (
+    ReferenceFileError,
+    TooFewRowsError,
+    reference_from_file,
+    segments_of,
+)
 from tiltmeter.backtest.reference_table import describe
-from tiltmeter.cli.configured import Failure, configured, mendable
+from tiltmeter.cli.configured import BadConfiguration, Failure, configured, mendable
 from tiltmeter.cli.reached import reached
 from tiltmeter.core.reference import ReferenceProfile
 from tiltmeter.events.timestamp import parse_timestamp
@@ -45,7 +51,14 @@ def reference() -> None:
     default="auto",
     help="What kind of model it is [default: by its values].",
 )
+@click.option(
+    "--segments",
+    is_flag=True,
+    help="One more per segment of the model's configuration (--config), beside OUT.",
+)
+@configured
 def build(  # noqa: PLR0917  # click passes options by name
+    settings: Settings,
     rows: Path,
     model: str,
     version: str,
@@ -56,28 +69,43 @@ def build(  # noqa: PLR0917  # click passes options by name
     score: str | None,
     effective_from: str,
     task: Literal["auto", "classification", "regression"],
+    segments: bool,
 ) -> None:
     """Build a reference from ROWS (.parquet, .csv, .csv.gz) that the model was NOT trained on.
 
     On training rows a model looks better than it is, and every later alarm would be late.
     """
-    try:
-        start_ms = parse_timestamp(effective_from)
-        profile = reference_from_file(
-            rows,
-            model=model,
-            version=version,
-            effective_from_ms=start_ms,
-            features=features.split(",") if features else None,
-            prediction=prediction,
-            label=label,
-            score=score,
-            task=task,
-        )
-    except (ReferenceFileError, ValueError) as error:
-        raise Failure(str(error)) from error
-    out.write_bytes(profile.to_json())
-    click.echo(f"{profile.reference_id}  {profile.rows} rows, {len(profile.features)} features -> {out}")
+    wanted = settings.join_policy().model(model).segments
+    if segments and not wanted:
+        raise BadConfiguration(f"models.{model}.segments is empty: name the segments in the file of --config")
+    for segment in (None, *(segments_of(wanted) if segments else ())):
+        try:
+            profile = reference_from_file(
+                rows,
+                model=model,
+                version=version,
+                effective_from_ms=parse_timestamp(effective_from),
+                features=features.split(",") if features else None,
+                prediction=prediction,
+                label=label,
+                score=score,
+                task=task,
+                segment=segment,
+            )
+        except TooFewRowsError as error:
+            click.echo(f"not built: {error}", err=True)
+            continue
+        except (ReferenceFileError, ValueError) as error:
+            raise Failure(str(error)) from error
+        file = out if segment is None else _beside(out, segment.full_name)
+        file.write_bytes(profile.to_json())
+        click.echo(f"{profile.reference_id}  {profile.rows} rows, {len(profile.features)} features -> {file}")
+
+
+def _beside(out: Path, segment: str) -> Path:
+    """``churn-3.json``, ``country=DE`` → ``churn-3.country=DE.json``, whatever the value holds."""
+    harmless = re.sub(r"[^-\w=.()]", "_", segment)
+    return out.with_name(f"{out.stem}.{harmless}{out.suffix}")
 
 
 @reference.command(epilog="Example: tiltmeter reference show churn-3.json")
@@ -89,13 +117,16 @@ def show(file: Path) -> None:
 
 
 @reference.command(epilog="Example: tiltmeter reference publish churn-3.json")
-@click.argument("file", type=_File)
+@click.argument("files", type=_File, nargs=-1, required=True)
 @configured
-def publish(settings: Settings, file: Path) -> None:
-    """Publish a reference; running workers take it up within seconds, for panes that start after that."""
-    profile = ReferenceProfile.from_json(file.read_bytes())
+def publish(settings: Settings, files: tuple[Path, ...]) -> None:
+    """Publish references; running workers take them up within seconds, for panes that start after that."""
     topic = TopicNames(settings.kafka.topic_prefix).references
-    size = publish_reference(reached(settings, topic), topic, profile)
-    click.echo(
-        f"published {profile.reference_id} of {profile.model} {profile.version}: {size:,} bytes to {topic}"
-    )
+    profiles = [
+        ReferenceProfile.from_json(file.read_bytes()) for file in files
+    ]  # all can be read, or none goes
+    connection = reached(settings, topic)
+    for profile in profiles:
+        size = publish_reference(connection, topic, profile)
+        subject = " ".join(filter(None, (profile.model, profile.version, profile.segment)))
+        click.echo(f"published {profile.reference_id} of {subject}: {size:,} bytes to {topic}")

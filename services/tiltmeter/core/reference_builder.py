@@ -42,6 +42,7 @@ def build_reference(
     *,
     model: str,
     version: str,
+    segment: str = "",
     effective_from_ms: int = 0,
     predictions: Column | None = None,
     labels: Column | None = None,
@@ -73,6 +74,7 @@ def build_reference(
     return ReferenceProfile(
         model=model,
         version=version,
+        segment=segment,
         effective_from_ms=effective_from_ms,
         rows=rows,
         features={name: profiles.get(name) or _texts(column) for name, column in features.items()},
