@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tiltmeter.core.version_watch import VersionWatch
 from tiltmeter.core.watcher import Watcher
@@ -22,7 +22,7 @@ FAMILIES: tuple[Callable[[VersionWatch], Iterator[Sample]], ...] = (
 )
 
 
-def model_samples(watcher: Watcher) -> Iterator[Iterator[Sample]]:
+def model_samples(watcher: Watcher) -> Iterator[Iterable[Sample]]:
     """Of one model, in parts that cost milliseconds; each reads one moment's state."""
     yield _merge(watcher)
     for watch in list(watcher.shown()):
