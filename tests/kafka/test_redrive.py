@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import time
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from kafka.e2e.deployment import Deployment
 from kafka.e2e.polling import eventually
@@ -15,13 +17,17 @@ from kafkabroker import Broker
 from tiltmeter.events.columns import LogRecord, Rejected
 from tiltmeter.events.reasons import MAX_EVENT_BYTES
 from tiltmeter.events.rejected_record import rejected_record
+from tiltmeter.events.timestamp import format_timestamp
+from tiltmeter.kafka.admin import TopicAdmin
 from tiltmeter.kafka.blocking_producer import BlockingProducer
+from tiltmeter.kafka.errors import RecordRefusedError
 from tiltmeter.kafka.partitioner import partition_for
 
 pytestmark = pytest.mark.kafka
 
 PARTITIONS = 3
 HOURS_MS = 3_600_000
+LIMIT = 20_000
 REDRIVEN = ("__tiltmeter.redriven", b"1")
 TRACEPARENT = ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
@@ -91,25 +97,75 @@ def test_a_second_run_sends_nothing_again(broker: Broker, topic_prefix: str, tmp
         assert len(live.records(live.names.predictions)) == 2
 
 
+def largest_accepted(live: Deployment, headers: list[tuple[str, bytes]]) -> bytes:
+    """The largest value that the topic of predictions takes with these headers; random, so no codec shrinks it."""
+    fits, too_large = 0, LIMIT
+    while fits + 1 < too_large:
+        size = (fits + too_large) // 2
+        value = random.Random(size).randbytes(size)
+        try:
+            with BlockingProducer(live.connection) as producer:
+                producer.produce(live.names.predictions, 1, b"key", value, headers)
+            fits = size
+        except RecordRefusedError:
+            too_large = size
+    return random.Random(fits).randbytes(fits)
+
+
+def set_limit(live: Deployment, topic: str, limit: int) -> None:
+    """Returns when the broker says so, too."""
+    change = ConfigEntry("max.message.bytes", str(limit), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[change])
+    client = AdminClient(live.connection.librdkafka())  # its futures end with it
+    for done in client.incremental_alter_configs([resource]).values():
+        done.result(30)
+    admin = TopicAdmin(live.connection)
+    eventually(lambda: admin.describe([topic])[0].config["max.message.bytes"] == str(limit), 30)
+
+
+def test_an_event_that_filled_its_topic_s_limit_is_reported_and_the_others_go(
+    broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    """All of one key, so that the others travel with the one that is too large, and are refused with it."""
+    with Deployment(tmp_path, broker.bootstrap, topic_prefix, partitions=PARTITIONS) as live:
+        live.command("topics", "create")
+        set_limit(live, live.names.predictions, LIMIT)
+        value = largest_accepted(live, [TRACEPARENT])
+        reject(live, *(item(n, value=b"%d" % n) for n in range(5)), item(5, value=value), item(6, value=b"6"))
+
+        failed = live.run("redrive", "--yes")
+        assert failed.returncode == 1
+        assert failed.stdout.startswith("6 events sent back")
+        assert f"{live.names.predictions}, partition 1, offset 5 (bad_time)" in failed.stderr
+        assert "max.message.bytes" in failed.stderr
+
+        def sent_back() -> list[bytes | None]:
+            return [r.value for _, r in live.records(live.names.predictions) if REDRIVEN in r.headers]
+
+        assert sorted(v or b"" for v in sent_back()) == [b"0", b"1", b"2", b"3", b"4", b"6"]
+        set_limit(live, live.names.predictions, LIMIT + 1024)
+        assert live.command("redrive", "--yes").startswith("1 event sent back")
+        assert sent_back().count(value) == 1
+        assert len(sent_back()) == 7
+
+
 def test_times_are_those_of_the_rejection(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
     """
-    rejected at   01:00     02:00     03:00
-    --from 01:30 --to 03:00   ^
+    rejected at   1 h     2 h     3 h after the start, all of them of today: retention looks at the times, too
+    --from 1.5 h --to 3 h  ^
     """
-    noon = 1_767_787_200_000
+    start = int(time.time() * 1000) - 4 * HOURS_MS
+    times = [format_timestamp(start + minutes * 60_000) for minutes in (90, 180)]
+    between = ("redrive", "--from", times[0], "--to", times[1], "--yes")
     with Deployment(tmp_path, broker.bootstrap, topic_prefix, partitions=PARTITIONS) as live:
         live.command("topics", "create")
         for hour in (1, 2, 3):
-            reject(live, item(hour, b"%d" % hour), at_ms=noon + hour * HOURS_MS)
-        said = live.command(
-            "redrive", "--from", "2026-01-07T13:30:00Z", "--to", "2026-01-07T15:00:00Z", "--yes"
-        )
+            reject(live, item(hour, b"%d" % hour), at_ms=start + hour * HOURS_MS)
+        said = live.command(*between)
         assert said.startswith("1 event sent back")
         assert [record.key for _, record in live.records(live.names.predictions)] == [b"2"]
         # The mark stands behind --to and is found all the same.
-        said = live.command(
-            "redrive", "--from", "2026-01-07T13:30:00Z", "--to", "2026-01-07T15:00:00Z", "--yes"
-        )
+        said = live.command(*between)
         assert said.startswith("0 events sent back")
 
 

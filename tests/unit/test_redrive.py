@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from tiltmeter.cli.redrive import refusals
 from tiltmeter.events.columns import LogRecord, Rejected
 from tiltmeter.events.reasons import Reason
 from tiltmeter.events.rejected_record import REDRIVEN, RejectedEvent, rejected_record
 from tiltmeter.redrive.mark import MARK, Position, mark_headers, read_mark
-from tiltmeter.redrive.run import Nowhere, Report, redrive
+from tiltmeter.redrive.run import Nowhere, Refusal, Report, redrive
 from tiltmeter.redrive.selection import Selection, Skip
 
 SOURCES = {"t.predictions", "t.feedback"}
@@ -48,9 +49,12 @@ class Topic:
 @dataclass
 class Sent:
     batches: list[list[int]] = field(default_factory=list)
+    refuses: frozenset[int] = frozenset()
 
-    def send_back(self, events: Sequence[RejectedEvent]) -> None:
-        self.batches.append([event.offset for event in events])
+    def send_back(self, events: Sequence[RejectedEvent]) -> Sequence[Refusal]:
+        self.batches.append([event.offset for event in events if event.offset not in self.refuses])
+        refused = (event for event in events if event.offset in self.refuses)
+        return [Refusal(Position(*event.position), event.reason, "too large") for event in refused]
 
 
 def run(topic: Topic, **options: Any) -> tuple[list[list[int]], Report]:
@@ -158,12 +162,13 @@ class Crashing:
     sent: list[int] = field(default_factory=list)
     _batches: int = 0
 
-    def send_back(self, events: Sequence[RejectedEvent]) -> None:
+    def send_back(self, events: Sequence[RejectedEvent]) -> Sequence[Refusal]:
         self._batches += 1
         for step, write in ((3, self.sent.extend), (4, self._mark)):
             if (self._batches, self.before) == (self.batch, step):
                 raise Crash
             write(event.offset for event in events)
+        return ()
 
     def _mark(self, offsets: Iterable[int]) -> None:
         self.topic.later.extend(map(mark, offsets))
@@ -186,6 +191,29 @@ def test_a_crash_between_two_steps_loses_nothing_and_repeats_one_batch_at_most(
     assert crashing.sent == first
     assert report.sent.total() == len(topic.later), "reported is what is marked"
     assert [offset for events in run(topic)[0] for offset in events] == second
+
+
+def test_what_the_broker_refuses_is_reported_and_the_rest_goes() -> None:
+    topic = Topic([[record(1), record(2), record(3, "malformed_json")], [record(4)]])
+    sink, report = Sent(refuses=frozenset({2, 3})), Report()
+    redrive(topic, Selection(SOURCES), sink, report, lambda _: None)
+    assert sink.batches == [[1], [4]]
+    assert report.sent == {("t.predictions", "bad_time"): 2}
+    assert set(report.sent) == {("t.predictions", "bad_time")}, "no line that counts nothing"
+    assert [(refusal.position, refusal.reason) for refusal in report.refused] == [
+        (("t.predictions", 0, 2), "bad_time"),
+        (("t.predictions", 0, 3), "malformed_json"),
+    ]
+
+
+@pytest.mark.parametrize(("count", "lines"), [(1, 1), (20, 20), (23, 21)])
+def test_refused_events_are_told_by_place_with_what_to_do(count: int, lines: int) -> None:
+    refused = [Refusal(Position("t.feedback", 3, n), "bad_time", "Message too large") for n in range(count)]
+    head, *shown, advice = refusals(Report(refused=refused))
+    assert head == f"{count} event{'s' * (count > 1)} refused by Kafka and not sent back:"
+    assert shown[0] == "  t.feedback, partition 3, offset 0 (bad_time): Message too large"
+    assert len(shown) == lines
+    assert "max.message.bytes" in advice
 
 
 def test_a_dry_run_counts_and_sends_nothing() -> None:

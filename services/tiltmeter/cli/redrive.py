@@ -8,17 +8,21 @@ from typing import Literal
 
 import click
 
-from tiltmeter.cli.configured import configured
+from tiltmeter.cli.configured import Failure, configured
 from tiltmeter.cli.instant import Instant
 from tiltmeter.cli.progress import progress
 from tiltmeter.cli.reached import reached
 from tiltmeter.events.reasons import Reason
+from tiltmeter.events.rejected_record import REDRIVEN
 from tiltmeter.kafka.blocking_producer import BlockingProducer
 from tiltmeter.kafka.topics import TopicNames
 from tiltmeter.redrive.rejected_log import RejectedLog
 from tiltmeter.redrive.run import Nowhere, Report, SourceTopics, redrive
 from tiltmeter.redrive.selection import DEFAULT_MAX_TRIES, Selection
 from tiltmeter.settings import Settings
+
+#: Refused events shown; all of them are counted.
+REFUSALS_SHOWN = 20
 
 
 @click.command(
@@ -76,6 +80,23 @@ def redrive_command(
     finally:
         for line in summary(report, sent=yes):
             click.echo(line)
+    if report.refused:
+        raise Failure("\n".join(refusals(report)))
+
+
+def refusals(report: Report) -> Iterator[str]:
+    """What Kafka did not take, and what to do."""
+    count = len(report.refused)
+    yield f"{count:,} {'event' if count == 1 else 'events'} refused by Kafka and not sent back:"
+    for refusal in report.refused[:REFUSALS_SHOWN]:
+        topic, partition, offset = refusal.position
+        yield f"  {topic}, partition {partition}, offset {offset} ({refusal.reason}): {refusal.cause}"
+    if count > REFUSALS_SHOWN:
+        yield f"  ... and {count - REFUSALS_SHOWN:,} more"
+    yield (
+        f"An event that is sent back carries one more header, {REDRIVEN}. Raise max.message.bytes of the topic by "
+        "1024 and run this again: what was sent back already is not sent again."
+    )
 
 
 def summary(report: Report, sent: bool) -> Iterator[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from tiltmeter.kafka.connection import KafkaConnection
-from tiltmeter.kafka.errors import BrokerUnreachableError, KafkaLogError, translate
+from tiltmeter.kafka.errors import BrokerUnreachableError, KafkaLogError, RecordRefusedError, translate
 from tiltmeter.kafka.producer_settings import producer_settings
 
 _POLL_SECONDS = 0.1
@@ -47,8 +47,13 @@ class BlockingProducer:
         headers: Sequence[tuple[str, bytes | None]] = (),
         *,
         timestamp_ms: int | None = None,
+        on_refused: Callable[[RecordRefusedError], None] | None = None,
     ) -> None:
-        """Queue one record, waiting while the queue is full. Raises the first failure so far."""
+        """Queue one record, waiting while the queue is full. Raises the first failure so far.
+
+        ``on_refused`` is told if the broker will never take this record, or one of those it travelled with, and
+        that is no failure then; at the latest :meth:`flush` calls it.
+        """
         while True:
             self._raise_failure()
             try:
@@ -57,14 +62,18 @@ class BlockingProducer:
                     value,
                     key,
                     -1 if partition is None else partition,
-                    on_delivery=self._report,
+                    on_delivery=self._report if on_refused is None else self._or_tell(on_refused),
                     timestamp=0 if timestamp_ms is None else timestamp_ms,
                     headers=list(headers),
                 )
             except BufferError:
                 self._producer.poll(_POLL_SECONDS)
             except KafkaException as error:
-                raise translate(error, f"write to {topic}") from error
+                failure = translate(error, f"write to {topic}")
+                if on_refused is None or not isinstance(failure, RecordRefusedError):
+                    raise failure from error
+                on_refused(failure)
+                return
             else:
                 self._producer.poll(0)
                 return
@@ -84,6 +93,18 @@ class BlockingProducer:
             self.flush()
         else:
             self._producer.purge()
+
+    def _or_tell(
+        self, on_refused: Callable[[RecordRefusedError], None]
+    ) -> Callable[[KafkaError | None, Message], None]:
+        def report(error: KafkaError | None, message: Message) -> None:
+            failure = None if error is None else translate(error, f"write to {message.topic()}")
+            if isinstance(failure, RecordRefusedError):
+                on_refused(failure)
+            else:
+                self._report(error, message)
+
+        return report
 
     def _report(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
