@@ -21,6 +21,7 @@ from kafkabroker.launcher import Launcher, find_launcher
 from kafkabroker.node import Node
 from kafkabroker.ports import ReservedPort
 from kafkabroker.properties import NodeAddress, server_properties
+from kafkabroker.security import Security
 
 START_SECONDS = 60.0
 RESTART_SECONDS = 10.0  # for a controlled shutdown
@@ -70,7 +71,12 @@ class LocalCluster:
     """Nodes 1..n, each a process on loopback, data in one temporary folder."""
 
     def __init__(
-        self, nodes: int, launcher: Launcher, jvm: tuple[str, ...], overrides: Mapping[str, str]
+        self,
+        nodes: int,
+        launcher: Launcher,
+        jvm: tuple[str, ...],
+        overrides: Mapping[str, str],
+        security: Security | None = None,
     ) -> None:
         self._stack = ExitStack()
         self._root = Path(tempfile.mkdtemp(prefix="kafkabroker-"))
@@ -81,6 +87,11 @@ class LocalCluster:
         self._addresses = {address.node: address for address in addresses}
         self.bootstrap = ",".join(f"127.0.0.1:{address.broker_port}" for address in addresses)
         self.nodes: dict[int, Node] = {}
+        self._security = security
+        if security is not None:
+            sasl, mutual = self._port(), self._port()
+            self.sasl_bootstrap, self.mutual_bootstrap = f"127.0.0.1:{sasl}", f"127.0.0.1:{mutual}"
+            overrides = {**security.properties(sasl, mutual), **overrides}
         for address in addresses:
             home = self._root / str(address.node)
             text = server_properties(address, addresses, home / "data", overrides)
@@ -128,7 +139,8 @@ class LocalCluster:
     def _start_all(self) -> None:
         # Kafka's tool reads an id that begins with a dash as an option.
         cluster_id = "A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
-        formats = [self._spawner.submit(node.format, cluster_id) for node in self.nodes.values()]
+        more = [] if self._security is None else self._security.format_arguments()
+        formats = [self._spawner.submit(node.format, cluster_id, more) for node in self.nodes.values()]
         for node, begun in zip(self.nodes.values(), formats, strict=True):
             if begun.result().wait(START_SECONDS) != 0:
                 raise RuntimeError(f"formatting the storage of {node.name} failed: {node.log_tail()}")
@@ -163,16 +175,20 @@ def start_broker(
     heap_mb: int = 512,
     full_jit: bool = False,
     overrides: Mapping[str, str] | None = None,
+    security: Security | None = None,
 ) -> LocalCluster | ExternalBroker:
     """A running broker; use it in a ``with``, or call ``stop``.
 
-    ``own=True`` (implied by more than one node) ignores ``KAFKA_BOOTSTRAP_SERVERS``: for tests that kill
-    nodes. ``full_jit=True`` is for benchmarks: it spends start-up CPU on a faster broker. ``overrides`` go
-    into ``server.properties``. Raises :class:`KafkaUnavailableError`, or RuntimeError with the log's tail if
-    the broker does not start.
+    ``own=True`` (implied by more than one node and by ``security``) ignores ``KAFKA_BOOTSTRAP_SERVERS``: for
+    tests that kill nodes. ``full_jit=True`` is for benchmarks: it spends start-up CPU on a faster broker.
+    ``overrides`` go into ``server.properties``. ``security`` gives one node two more listeners, at
+    ``sasl_bootstrap`` and ``mutual_bootstrap``. Raises :class:`KafkaUnavailableError`, or RuntimeError with the
+    log's tail if the broker does not start.
     """
     external = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    if external and not own and nodes == 1:
+    if security is not None and nodes != 1:
+        raise ValueError("listeners with TLS are for one node")
+    if external and not own and nodes == 1 and security is None:
         return ExternalBroker(external)
     jvm = ("-XX:+UseG1GC",) if full_jit else ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-    return LocalCluster(nodes, find_launcher(), (f"-Xmx{heap_mb}m", *jvm), overrides or {})
+    return LocalCluster(nodes, find_launcher(), (f"-Xmx{heap_mb}m", *jvm), overrides or {}, security)

@@ -12,7 +12,7 @@ from kafkabroker.cluster import Broker, LocalCluster, start_broker
 from kafkabroker.unavailable import KafkaUnavailableError
 
 
-def _absent(error: KafkaUnavailableError) -> None:
+def absent(error: KafkaUnavailableError) -> None:
     """A laptop without Kafka may skip; CI may not, or the suite would be green while nothing was tested."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI=true needs a real broker. {error}", pytrace=False)
@@ -25,7 +25,7 @@ def broker() -> Iterator[Broker]:
     try:
         started = start_broker()
     except KafkaUnavailableError as error:
-        _absent(error)
+        absent(error)
         return
     with started:
         yield started
@@ -37,7 +37,7 @@ def three_brokers() -> Iterator[LocalCluster]:
     try:
         started = start_broker(nodes=3)
     except KafkaUnavailableError as error:
-        _absent(error)
+        absent(error)
         return
     assert isinstance(started, LocalCluster)
     with started:

@@ -32,9 +32,9 @@ class Node:
         log4j.write_text(LOG4J2_PROPERTIES)
         self._jvm = [*jvm, f"-Dlog4j2.configurationFile={log4j}"]
 
-    def format(self, cluster_id: str) -> subprocess.Popen[bytes]:
+    def format(self, cluster_id: str, more: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         """Begin to write the empty log directory; the caller waits, so that nodes format side by side."""
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._properties)]
+        tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._properties), *more]
         return self._spawn(f"{self.name}-format", tool)
 
     def start(self) -> None:

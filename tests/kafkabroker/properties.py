@@ -19,7 +19,7 @@ class NodeAddress:
 def server_properties(
     address: NodeAddress, everyone: Sequence[NodeAddress], data: Path, overrides: Mapping[str, str]
 ) -> str:
-    """The file's text. ``overrides`` win over everything here."""
+    """The file's text. ``overrides`` win over everything here; listeners and their protocols are added to ours."""
     voters = ",".join(f"{peer.node}@127.0.0.1:{peer.controller_port}" for peer in everyone)
     copies = min(3, len(everyone))
     listen = f"BROKER://127.0.0.1:{address.broker_port},CONTROLLER://127.0.0.1:{address.controller_port}"
@@ -52,8 +52,11 @@ def server_properties(
         "share.coordinator.state.topic.replication.factor": str(copies),
         "share.coordinator.state.topic.min.isr": str(min(2, copies)),
     }
-    return "".join(f"{key}={value}\n" for key, value in {**values, **overrides}.items())
+    added = {key: f"{values[key]},{overrides[key]}" for key in _ADDED if key in overrides}
+    return "".join(f"{key}={value}\n" for key, value in {**values, **overrides, **added}.items())
 
+
+_ADDED = ("listeners", "listener.security.protocol.map")
 
 #: Warnings and errors only, to the node's own log file.
 LOG4J2_PROPERTIES = """status=error

@@ -73,4 +73,4 @@ def emit(
 
 def unpacked(file: IO[bytes]) -> IO[bytes]:
     """By its name: standard input cannot be looked into without taking from it."""
-    return cast(IO[bytes], gzip.open(file)) if file.name.endswith(".gz") else file
+    return cast(IO[bytes], gzip.open(file)) if str(getattr(file, "name", "")).endswith(".gz") else file

@@ -43,7 +43,7 @@ class EmbeddedBrokerError(KafkaLogError):
 
 
 class BrokerUnreachableError(KafkaLogError):
-    action = "Check bootstrap_servers, the network, and that enough replicas are in sync."
+    action = "Check bootstrap_servers, security_protocol, the network, and that enough replicas are in sync."
 
 
 class CredentialsRefusedError(KafkaLogError):

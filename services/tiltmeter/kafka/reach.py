@@ -70,4 +70,9 @@ class Reach:
             self._heard = error
 
     def _trouble(self, error: KafkaException) -> KafkaLogError:
-        return translate(self._heard or error, f"connect to {self._servers}")
+        doing = f"connect to {self._servers}"
+        heard = self._heard
+        if heard is not None and heard.code() == KafkaError._TRANSPORT and "SSL alert" in heard.str():
+            # The broker's side of a failed handshake; librdkafka takes it for a connection that was lost.
+            return NotTrustedError(doing, heard.str(), code=heard.code(), name=heard.name())
+        return translate(heard or error, doing)

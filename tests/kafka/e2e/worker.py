@@ -25,9 +25,9 @@ def environment() -> dict[str, str]:
 
 
 class Worker:
-    """Starts at once; a context manager that leaves no process behind."""
+    """Starts at once; a context manager that leaves no process behind. ``variables`` are of its environment."""
 
-    def __init__(self, configuration: Path, log: Path) -> None:
+    def __init__(self, configuration: Path, log: Path, **variables: str) -> None:
         self.log = log
         command = [sys.executable, "-m", "tiltmeter", "--config", str(configuration), "run", "--port", "0"]
         with log.open("wb") as stderr:
@@ -36,7 +36,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                env=environment(),
+                env={**environment(), **variables},
             )
 
     def __enter__(self) -> Worker:
