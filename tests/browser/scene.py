@@ -35,6 +35,14 @@ POLICY = JoinPolicy(
     default=ModelPolicy(
         pane_ms=SECOND, windows={"short": 10, "medium": 60}, tolerances=Tolerances(learning_panes=0)
     ),
+    models={
+        "churn": ModelPolicy(
+            pane_ms=SECOND,
+            windows={"short": 10, "medium": 60},
+            tolerances=Tolerances(learning_panes=0),
+            segments={"channel": ("web", "branch")},
+        )
+    },
 )
 #: In the order the page must list them.
 ORDER = ["credit-risk", EVIL, "churn", "house-prices", "no-labels", "no-reference"]
@@ -143,6 +151,7 @@ class Worker:
                 features, prediction, label = model.row(self._random, second)
                 about = {"prediction_id": f"{model.name[:20]}-{second}-{i}", "at": at}
                 event = {**about, "model": model.name, "version": "7", "features": features}
+                event["segments"] = {"channel": features["channel"]}
                 sides["predictions"].append((at, orjson.dumps({**event, "prediction": prediction})))
                 if model.labels:
                     sides["feedback"].append((at, orjson.dumps({**about, "label": label})))

@@ -27,7 +27,8 @@ function duration(ms) {
 const plural = (n, one, many) => `${count(n)} ${n === 1 ? one : many}`;
 const KINDS = {
   feature_drift: 'drift', prediction_drift: 'drift of predictions', joint_drift: 'joint drift', performance: 'performance',
-  adwin_gate: 'ADWIN gate', data_quality: 'data quality', label_coverage: 'label coverage', monitor: 'monitor',
+  adwin_gate: 'ADWIN gate', data_quality: 'data quality', drift_and_performance: 'drift that hurts', outliers: 'outliers',
+  estimated_performance: 'estimated performance', label_coverage: 'label coverage', monitor: 'monitor',
 };
 const kindOf = (alert) => KINDS[alert.kind] || alert.kind;
 const subjectOf = (alert) => (alert.subject === '(prediction)' ? 'predictions' : alert.subject.replaceAll('_', ' '));

@@ -2,11 +2,12 @@
 
 const SCORES = { labelled: count, accuracy: percent, precision: percent, recall: percent, f1: percent, brier_score: number, log_loss: number, mae: number, rmse: number, bias: number, r2: number };
 
-function renderModel(m, detail, changed) {
-  show(byId('name'), [m.model, m.version, m.segment], () => [m.model, h('span', {}, ` version ${m.version}${m.segment && `, ${m.segment}`}`)]);
+function renderModel(m, models, detail, changed) {
+  show(byId('name'), [m.model, m.version, m.segment], () => [m.model, h('span', {}, ` version ${m.version}`), m.segment ? segmentOf(m) : null]);
   show(byId('verdict'), [m.firing, m.reference_state], () => [sign(stateOf(m), false), ` ${m.firing.length ? `${plural(m.firing.length, 'alert fires', 'alerts fire')}` : 'nothing fires'}`]);
   byId('verdict').setAttribute('class', stateOf(m));
   show(byId('figures'), [m.predictions, m.performance.all.labelled, m.prediction_errors, m.reference_id, m.last_prediction_pane, m.reference_state, m.feedback], () => figures(m));
+  renderSegments(m.segment ? [] : segmentsOf(m, models));
   renderWindows(m, changed);
   if (!detail || !isOf(idOf(m), detail)) return;
   renderFiring(detail.firing);
@@ -29,6 +30,21 @@ function figures(m) {
     figure('Newest pane', time(m.last_prediction_pane), h('small', {}, `panes of ${duration(m.pane_ms)}`)),
     figure('Reference', newest === 'none' ? 'none' : newest.replace('ref-', ''), h('small', {}, newest === 'none' ? 'drift is not measured' : m.reference_state)),
   ];
+}
+
+/** In the title of a segment's page: which one, and the way back to the whole. */
+const segmentOf = (m) => h('span', {}, `, ${m.segment} `, h('a', { href: `#${idOf({ ...m, segment: '' })}` }, 'of all'));
+
+function renderSegments(parts) {
+  byId('segments-section').hidden = !parts.length;
+  show(byId('segments'), parts.map((m) => [m.segment, m.predictions, m.severity, m.firing, m.reference_state, m.performance.all]), () => {
+    if (!parts.length) return [];
+    const measure = parts.some((m) => known(m.performance.all.accuracy)) ? 'accuracy' : 'mae';
+    return h('table', {}, h('caption', { class: 'unseen' }, 'Segments'),
+      h('thead', {}, h('tr', {}, ['segment', 'state', 'predictions', 'labelled', measure].map((name) => h('th', { scope: 'col' }, name)))),
+      h('tbody', {}, parts.map((m) => h('tr', {}, h('td', {}, h('a', { href: `#${idOf(m)}` }, m.segment)), h('td', {}, sign(stateOf(m)), ` ${inShort(m)}`),
+        h('td', {}, count(m.predictions)), h('td', {}, count(m.performance.all.labelled)), h('td', {}, SCORES[measure](m.performance.all[measure]))))));
+  });
 }
 
 function renderPerformance(m, performance) {

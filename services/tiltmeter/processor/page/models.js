@@ -3,32 +3,47 @@
 const idOf = (m) => [m.model, m.version, m.segment].map(encodeURIComponent).join('/');
 const isOf = (id, m) => idOf(m) === id;
 
+const sameVersion = (a, b) => a.model === b.model && a.version === b.version;
+const rank = (m) => SEVERITIES.indexOf(m.severity);
+
+/** Whole versions; their segments are listed on their page. */
 function worstFirst(models) {
-  const rank = (m) => SEVERITIES.indexOf(m.severity);
-  return [...models].sort((a, b) => rank(a) - rank(b) || b.firing.length - a.firing.length
-    || a.model.localeCompare(b.model) || b.version.localeCompare(a.version, 'en', { numeric: true }) || a.segment.localeCompare(b.segment));
+  const worst = new Map(models.filter((m) => !m.segment).map((m) => [m, Math.min(rank(m), ...segmentsOf(m, models).map(rank))]));
+  return [...worst.keys()].sort((a, b) => worst.get(a) - worst.get(b) || b.firing.length - a.firing.length
+    || a.model.localeCompare(b.model) || b.version.localeCompare(a.version, 'en', { numeric: true }));
+}
+
+/** The segments of a version, worst first: by what fires, then by how it performs. */
+function segmentsOf(m, models) {
+  const last = (x) => (known(x.performance.all.accuracy) ? x.performance.all.accuracy : -(x.performance.all.mae || 0));
+  return models.filter((other) => other.segment && sameVersion(m, other))
+    .sort((a, b) => rank(a) - rank(b) || b.firing.length - a.firing.length || last(a) - last(b) || a.segment.localeCompare(b.segment));
 }
 
 function renderModels(models, selected) {
   const filter = byId('filter');
-  filter.hidden = models.length < 8;
+  const wholes = worstFirst(models);
+  filter.hidden = wholes.length < 8;
   const wanted = filter.hidden ? '' : filter.value.trim().toLowerCase();
-  const listed = worstFirst(models).filter((m) => `${m.model} ${m.version} ${m.segment}`.toLowerCase().includes(wanted));
+  const listed = wholes.filter((m) => `${m.model} ${m.version}`.toLowerCase().includes(wanted));
+  const open = models.find((m) => isOf(selected, m));
   keyed(byId('models'), listed, idOf, (m) => h('li', {}, h('a', { href: `#${idOf(m)}` })));
   const links = [...byId('models').querySelectorAll('a')];
   listed.forEach((m, i) => {
-    if (isOf(selected, m)) links[i].setAttribute('aria-current', 'true');
+    if (open && sameVersion(open, m)) links[i].setAttribute('aria-current', 'true');
     else links[i].removeAttribute('aria-current');
-    show(links[i], [m.severity, m.firing, m.trend, m.predictions > 0, m.reference_state, m.feedback.matched > 0], () => entry(m));
+    const [worst] = segmentsOf(m, models);
+    const part = worst && rank(worst) < rank(m) ? worst : null;
+    show(links[i], [m.severity, m.firing, m.trend, m.predictions > 0, m.reference_state, m.feedback.matched > 0, part && [part.segment, part.firing]], () => entry(m, part));
   });
 }
 
-function entry(m) {
-  const name = [m.model, m.version, m.segment].filter(Boolean).join(' · ');
+/** `part`: a segment that is worse off than the whole. */
+function entry(m, part) {
   return [
-    sign(stateOf(m)),
-    h('span', { class: 'who', title: name }, m.model, h('span', { class: 'soft small' }, ` ${[m.version, m.segment].filter(Boolean).join(' · ')}`)),
-    h('span', { class: 'what' }, inShort(m)),
+    sign(stateOf(part || m)),
+    h('span', { class: 'who', title: `${m.model} · ${m.version}` }, m.model, h('span', { class: 'soft small' }, ` ${m.version}`)),
+    h('span', { class: 'what' }, part ? `${part.segment}: ${inShort(part)}` : inShort(m)),
     trend(m.trend),
   ];
 }

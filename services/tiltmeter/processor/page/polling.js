@@ -47,7 +47,7 @@ function render() {
   renderModels(status.models, chosen());
   byId('nothing').hidden = Boolean(m);
   byId('model').hidden = !m;
-  if (m) renderModel(m, detail, poll);
+  if (m) renderModel(m, status.models, detail, poll);
   else if (status.models.length) show(byId('nothing'), chosen(), () => empty('This worker does not watch that model.', 'Another worker may own it now, or its name has changed. Choose one from the list.'));
   else renderNothing(status);
   renderWorker(status);
