@@ -36,6 +36,7 @@ lint: $(STAMP) ## style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy examples
 	$(BIN)/lint-imports --no-logo
 
 format: $(STAMP) ## rewrite the files as the style wants them
