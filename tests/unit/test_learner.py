@@ -72,8 +72,8 @@ def test_a_reference_is_learned_from_the_first_predictions_and_drift_is_seen_aga
     assert set(plan.categories) == {"a", "b", "c"}
     assert watch.features is not None
     assert watch.features.reference.reference_id == watch.learned.reference_id
-    assert {alert["subject"] for alert in alerts} <= {"x", "(prediction)"}
-    assert "x" in {alert["subject"] for alert in alerts}
+    assert {alert["subject"] for alert in alerts} <= {"(features)", "(prediction)"}
+    assert "x" in {subject["name"] for alert in alerts for subject in alert.get("subjects", ())}
 
 
 @pytest.mark.parametrize(("cut", "partitions"), [(1, 1), (777, 1), (500, 4)])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.performance_watch import PerformanceWatch
-from tiltmeter.core.policy import ModelPolicy
+from tiltmeter.core.policy import ModelPolicy, Tolerances
 from tiltmeter.core.reference import Performance
 
 LABELS = 100
@@ -19,7 +21,7 @@ def _pane(watch: PerformanceWatch, number: int, wrong: int) -> list[dict[str, An
 
 
 def _watch() -> PerformanceWatch:
-    watch = PerformanceWatch(ModelPolicy())
+    watch = PerformanceWatch(ModelPolicy(tolerances=Tolerances(learning_panes=0)))
     watch.compare_with(Performance("classification", labelled=20_000, errors=1_000))
     return watch
 
@@ -63,3 +65,34 @@ def test_the_same_trouble_again_is_a_new_alert_with_the_same_fingerprint() -> No
     assert len(fired) == 2
     assert len({a["fingerprint"] for a in fired}) == 1
     assert len({a["id"] for a in fired}) == 2
+
+
+def test_while_over_dispersion_is_learned_nothing_warns_and_then_it_does() -> None:
+    watch = PerformanceWatch(ModelPolicy(tolerances=Tolerances(learning_panes=40)))
+    watch.compare_with(Performance("classification", labelled=20_000, errors=1_000))
+    alerts = [alert for number in range(60) for alert in _pane(watch, number, 30 + number % 7)]
+    fired = [a for a in alerts if a["kind"] == "performance"]
+    assert [a["transition"] for a in fired] == ["firing", "firing"]
+    assert {a["pane_start"] for a in fired} == {40 * 10_000}
+    assert watch.phi is not None
+
+
+def test_a_reference_that_knows_its_over_dispersion_is_believed_at_once() -> None:
+    watch = PerformanceWatch(ModelPolicy())
+    watch.compare_with(Performance("classification", labelled=20_000, errors=1_000, phi=2.0))
+    alerts = [alert for number in range(20) for alert in _pane(watch, number, 40)]
+    assert {a["severity"] for a in alerts if a["kind"] == "performance"} == {"warning", "critical"}
+    assert watch.phi == 2.0
+
+
+def test_errors_that_come_in_tens_do_not_alarm_where_independent_ones_would_not() -> None:
+    """Every error ten times: without phi a pane of 100 labels would look like ten times the evidence."""
+    random = np.random.default_rng(9)
+    watch = PerformanceWatch(ModelPolicy())
+    watch.compare_with(Performance("classification", labelled=200_000, errors=10_000))
+    alerts = []
+    for number in range(3_000):
+        alerts += _pane(watch, number, 10 * int(random.binomial(10, 0.065)))
+    assert [a for a in alerts if a["kind"] == "performance"] == []
+    assert watch.phi is not None
+    assert 7 < watch.phi < 13

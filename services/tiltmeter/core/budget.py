@@ -29,6 +29,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tiltmeter.core.drift.e_detector import log_threshold
 from tiltmeter.core.policy import ModelPolicy
 
 #: (family, detector) → how many parts, e.g. tolerances, and the share of each.
@@ -69,7 +70,7 @@ class Part:
 
     @property
     def log_threshold(self) -> float:
-        return math.log(self.arl_panes)
+        return max(log_threshold(self.panes_per_day, self.budget_days, self.share), math.log(2.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +106,5 @@ class Budget:
         kind = "critical alerts" if severity == "critical" else "alerts"
         return (
             f"on average at most one false alarm in {days / share:g} days, "
-            f"and one in {days:g} days of all {kind} of this model version,"
+            f"and one in {days:g} days of all {kind} of this version and segment,"
         )

@@ -8,11 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from tiltmeter.core.budget import Budget
 from tiltmeter.core.drift.adwin import AdwinUpdate, PaneAdwin
 from tiltmeter.core.drift.adwin_gate import gate_excess
 from tiltmeter.core.drift.bounded_loss import BoundedLossDetector
-from tiltmeter.core.drift.e_detector import Evidence, log_threshold
+from tiltmeter.core.drift.e_detector import Evidence
 from tiltmeter.core.drift.error_rate import ErrorRateDetector
+from tiltmeter.core.drift.overdispersion import Overdispersion
 from tiltmeter.core.drift.snapshot import SnapshotMismatchError
 from tiltmeter.core.panes.fixed_point import ONE
 from tiltmeter.core.panes.key import PaneKey
@@ -21,8 +25,6 @@ from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference import Performance
 from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word
 
-#: Performance's share of a model's false-alarm budget (statistics 3.6); the heuristic gate takes none of it.
-SHARE = 0.5
 #: One-sided 95 % normal quantile, for saying "healthy".
 _Z = 1.645
 
@@ -55,6 +57,8 @@ class PerformanceWatch:
         #: Labels and errors so far, while a reference is learned from the first ones; None: not learning.
         self._first: tuple[int, int] | None = (0, 0) if policy.from_first else None
         self.regression = policy.task == "regression"
+        self._budget = Budget.of(policy)
+        self._overdispersion = Overdispersion(1, 1, policy.tolerances.learning_panes)
         self._adwin = PaneAdwin()
         self.adwin: AdwinUpdate = self._adwin.update()
         self.cuts = {"up": 0, "down": 0}
@@ -65,6 +69,11 @@ class PerformanceWatch:
         }
         #: What came since each alert's onset, or since it last looked bad.
         self._since = {name: Outcomes() for name in self._alerts}
+
+    @property
+    def phi(self) -> float | None:
+        """Over-dispersion of the losses of a pane; None while it is being learned, and then nothing warns."""
+        return float(self._overdispersion.phi[0]) if self._overdispersion.known[0] else None
 
     @property
     def subject(self) -> str:
@@ -79,6 +88,9 @@ class PerformanceWatch:
         if self.regression != (reference.task == "regression"):
             self.regression = reference.task == "regression"
             self._adwin = PaneAdwin()
+            self._overdispersion = Overdispersion(1, 1, self._policy.tolerances.learning_panes)
+        if reference.phi is not None:
+            self._overdispersion.assume(0, reference.phi)
         self._detectors = {
             severity: self._detector(reference, severity) for severity in ("warning", "critical")
         }
@@ -100,12 +112,8 @@ class PerformanceWatch:
             return t.loss if severity == "warning" else 2 * t.loss
         return t.error_rate if severity == "warning" else t.error_rate_critical
 
-    def _days(self, severity: str) -> float:
-        t = self._policy.tolerances
-        return t.warning_days if severity == "warning" else t.critical_days
-
     def _detector(self, reference: Performance, severity: str) -> ErrorRateDetector | BoundedLossDetector:
-        threshold = log_threshold(self._policy.panes_per_day, max(self._days(severity), 1.0), SHARE)
+        threshold = self._budget.part("performance", "e_sr", severity).log_threshold
         tolerance = self._tolerance(severity)
         if not self.regression:
             return ErrorRateDetector.from_reference(
@@ -128,17 +136,21 @@ class PerformanceWatch:
             if state.firing:
                 self._since[name].add(outcomes)
         alerts: list[dict[str, Any] | None] = []
+        phi = float(self._overdispersion.phi[0])
         for severity, detector in self._detectors.items():
             if isinstance(detector, ErrorRateDetector):
-                evidence = detector.on_pane(losses.n, int(losses.total))
+                evidence = detector.on_pane(losses.n, int(losses.total), phi)
             else:
-                evidence = detector.on_pane(losses.n, losses.total, losses.squares)
+                evidence = detector.on_pane(losses.n, losses.total, losses.squares, phi)
             self.evidence[severity] = evidence
             alerts.append(self._judge(severity, key, detector.mu0, evidence.alarm, evidence, losses))
             if alerts[-1] is not None and alerts[-1]["transition"] == "resolved":
                 detector.restart()
         if "warning" in self._detectors:
             alerts.append(self._judge_gate(key, losses))
+        self._overdispersion.on_pane(
+            np.array([losses.n]), np.array([[losses.total]]), np.array([[losses.squares]])
+        )
         for name, state in self._alerts.items():
             if not state.firing:
                 self._since[name] = Outcomes()
@@ -156,13 +168,13 @@ class PerformanceWatch:
         }
         summary = f"{self.subject} exceeds {mu0:.4f}, the reference's upper bound plus the tolerance"
         guarantee = (
-            f"at most one false alarm in {self._days(severity):g} days while the true {self.subject} stays within "
+            f"{self._budget.promise(('performance',), severity)} while the true {self.subject} stays within "
             f"{mu0:.4f} in every pane, whatever the dependence between panes"
         )
         subject = Subject("performance", self.subject, severity, "e_detector", guarantee)
         # Evidence fades far slower than it grew. A proof of health outweighs it; resolving restarts the detector.
         healthy = self._healthy(severity, mu0)
-        word = Word(alarm and self._pages and not healthy, healthy, numbers, summary)
+        word = Word(alarm and self._pages and not healthy and self.phi is not None, healthy, numbers, summary)
         return self._alerts[severity].on_pane(subject, key, word)
 
     def _judge_gate(self, key: PaneKey, losses: Losses) -> dict[str, Any] | None:
@@ -192,7 +204,9 @@ class PerformanceWatch:
             return False
         mean = since.total / since.n
         spread = max(since.squares / since.n - mean * mean, mean * (1 - mean) if not self.regression else 0.0)
-        margin = _Z * math.sqrt(max(spread, 1e-9) / since.n) + 1 / since.n
+        margin = (
+            _Z * math.sqrt(max(spread, 1e-9) * float(self._overdispersion.phi[0]) / since.n) + 1 / since.n
+        )
         if mean - margin > mu0:
             self._since[name] = Outcomes()
             return False
@@ -207,6 +221,7 @@ class PerformanceWatch:
         return {
             "reference": self._reference.to_wire() if self._reference else None,
             "first": self._first,
+            "overdispersion": self._overdispersion.snapshot(),
             "adwin": self._adwin.snapshot(),
             "cuts": self.cuts,
             "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
@@ -218,6 +233,7 @@ class PerformanceWatch:
         known = wire["reference"]
         self.compare_with(Performance.from_wire(known) if known else None)
         self._first = tuple(wire["first"]) if wire["first"] else self._first
+        self._overdispersion.restore(wire["overdispersion"])
         self._adwin.restore(wire["adwin"])
         self.adwin = self._adwin.update()
         self.cuts = dict(wire["cuts"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from tiltmeter.core.version_watch import VersionWatch
@@ -15,6 +16,9 @@ def evidence_samples(watch: VersionWatch) -> Iterator[Sample]:
     for severity, evidence in performance.evidence.items():
         detector = f"e_detector_{severity}"
         yield Sample("drift_evidence_ratio", (*of, detector, performance.subject), evidence.ratio)
+    if performance.evidence:
+        phi = performance.phi
+        yield Sample("overdispersion", (*of, performance.subject), math.nan if phi is None else phi)
     if watch.last_label_pane is None:
         return
     for direction, cuts in performance.cuts.items():

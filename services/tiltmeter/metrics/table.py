@@ -98,7 +98,7 @@ _ALL = [
         "overdispersion",
         "gauge",
         "How much more panes differ than independent values would.",
-        (*MODEL, "feature"),
+        (*MODEL, "subject"),
     ),
     Metric("adwin_mean", "gauge", "Mean of ADWIN's adaptive window.", (*MODEL, "signal")),
     Metric("adwin_cuts", "counter", "Cuts of ADWIN's window.", (*MODEL, "signal", "direction")),
