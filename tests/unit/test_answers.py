@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from tiltmeter.core.panes.answers import MOST_CLASSES, OTHER_CLASSES, Answers, count_answers
-from tiltmeter.core.score_bins import BINS, EDGES, score_bins
+from tiltmeter.core.panes.score_counts import EDGES
 from tiltmeter.events.columns import LogRecord, PredictionColumns
 from tiltmeter.events.decode import decode_predictions
 
@@ -63,7 +63,7 @@ def test_scores_fall_into_bins_by_what_was_answered() -> None:
     zeros, sums0, ones, sums1 = found.scores
     assert {int(b): int(zeros[b]) for b in np.flatnonzero(zeros)} == {
         0: 1,
-        int(score_bins(np.array([0.25]))[0]): 1,
+        int(np.searchsorted(EDGES, 0.25)): 1,
     }
     assert {int(b): int(ones[b]) for b in np.flatnonzero(ones)} == {127: 1, 255: 1}
     assert (sums0.sum(), sums1.sum()) == (2**18, 2**20 + 2**19)
@@ -71,14 +71,6 @@ def test_scores_fall_into_bins_by_what_was_answered() -> None:
 
 def test_a_score_outside_of_0_and_1_is_no_probability() -> None:
     assert counted([0, 1, 1], [-0.1, 1.1, -7]).scores is None
-
-
-def test_bins_are_of_equal_width_on_the_logit_scale_and_closed_above() -> None:
-    logits = np.log(EDGES / (1 - EDGES))
-    assert np.allclose(np.diff(logits), 24 / BINS, rtol=1e-6)
-    assert score_bins(EDGES).tolist() == list(range(BINS - 1))
-    assert score_bins(np.nextafter(EDGES, 1)).tolist() == list(range(1, BINS))
-    assert score_bins(np.array([0.0, 1e-300, 0.5, 1.0])).tolist() == [0, 0, 127, 255]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import orjson
 
 from tiltmeter.core.joint_profile import JointProfile
+from tiltmeter.core.panes.score_counts import BINS
 from tiltmeter.events.columns import Float64, Int64
 
 SCHEMA = 1
@@ -67,6 +68,7 @@ class Performance:
 
     A binary model with scores, over ``scored`` rows: the sums of the squared distance between score and label and
     of its square, of the capped log loss as a share of its cap and of its square, and of score - label.
+    ``calibration``: per bin of a score's logit (score_counts.py) that held rows, (bin, rows, rows of class 1).
     What a reference lacks is not written, so that references of before keep their id.
     """
 
@@ -90,9 +92,11 @@ class Performance:
     capped_error_sum: float | None = None
     residual_edges: tuple[float, ...] = ()
     residual_counts: tuple[int, ...] = ()
+    calibration: tuple[tuple[int, int, int], ...] = ()
 
     def to_wire(self) -> dict[str, Any]:
         lacking: set[str] = set() if self.scored else set(_OF_SCORES)
+        lacking |= set() if self.calibration else {"calibration"}
         lacking |= set() if self.residual_counts else {"residual_edges", "residual_counts"}
         return _without_none({name: value for name, value in asdict(self).items() if name not in lacking})
 
@@ -103,6 +107,14 @@ class Performance:
             raise ReferenceFormatError(f"performance: unknown task {wire['task']!r}")
         known = {name: wire[name] for name in cls.__dataclass_fields__ if name in wire}
         found = cls(**{**known, **{name: tuple(known.get(name, ())) for name in _TUPLES}})
+        found = replace(found, calibration=tuple((b, n, ones) for b, n, ones in found.calibration))
+        places = [place for place, *_ in found.calibration]
+        if places != sorted(set(places)) or any(
+            not (0 <= place < BINS and 0 <= ones <= n > 0) for place, n, ones in found.calibration
+        ):
+            raise ReferenceFormatError(
+                "performance: calibration is not (bin, rows, rows of class 1), ascending"
+            )
         edges, counts = found.residual_edges, found.residual_counts
         if counts and (len(counts) != len(edges) + 1 or list(edges) != sorted(set(edges))):
             raise ReferenceFormatError(
@@ -114,7 +126,7 @@ class Performance:
 _OF_SCORES = (
     "scored", "brier_sum", "brier_squares", "log_loss_sum", "log_loss_squares", "score_error_sum",
 )  # fmt: skip
-_TUPLES = ("classes", "residual_edges", "residual_counts")
+_TUPLES = ("classes", "calibration", "residual_edges", "residual_counts")
 
 
 Profile = NumericFeature | CategoricalFeature

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tiltmeter.core.histogram import bin_counts, edges_from_reference
 from tiltmeter.core.joint_builder import build_joint
 from tiltmeter.core.panes.fixed_point import power_of_two_at_least, quantise, real, total
+from tiltmeter.core.panes.score_counts import ScoreCounts
 from tiltmeter.core.panes.score_terms import score_terms
 from tiltmeter.core.reference import (
     CategoricalFeature,
@@ -183,7 +184,13 @@ def _scored(measured: Performance, score: Float64, positive: Mask, binary: Mask)
         log_loss_sum=_sum(terms.capped_log_loss),
         log_loss_squares=_sum(terms.capped_log_loss**2),
         score_error_sum=_sum(score[usable] - positive[usable]),
+        calibration=_calibration(ScoreCounts.of(score[usable], positive[usable])),
     )
+
+
+def _calibration(counts: ScoreCounts) -> tuple[tuple[int, int, int], ...]:
+    rows = counts.negatives + counts.positives
+    return tuple((int(b), int(rows[b]), int(counts.positives[b])) for b in np.flatnonzero(rows))
 
 
 def _sum(values: Float64) -> float:

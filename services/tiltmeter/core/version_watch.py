@@ -10,6 +10,7 @@ from tiltmeter.core.feature_watch import TOGETHER, FeatureWatch
 from tiltmeter.core.history import History
 from tiltmeter.core.join_state import Pane
 from tiltmeter.core.joint_watch import JointWatch
+from tiltmeter.core.late_labels.estimated_watch import EstimatedWatch
 from tiltmeter.core.late_labels.late_label_watch import LateLabelWatch
 from tiltmeter.core.learner import Learner
 from tiltmeter.core.panes.answers import Answers
@@ -56,6 +57,7 @@ class VersionWatch:
         self.learned: ReferenceProfile | None = None
         self.performance = PerformanceWatch(policy)
         self.late = LateLabelWatch(key, policy, references)
+        self.estimated = EstimatedWatch(policy)
         self.predictions: dict[str, Predictions] = self._prediction_windows("")
         self.labels: dict[str, Labels] = {
             name: Window(panes, self._width_ms, Outcomes) for name, panes in policy.windows.items()
@@ -84,6 +86,7 @@ class VersionWatch:
             yield from self.joint.alerts()
         yield from self.performance.alerts()
         yield from self.late.alerts()
+        yield from self.estimated.alerts()
         state = self._drift_and_performance
         yield ActiveAlert((_WORSE.kind, _WORSE.name, _WORSE.severity), state.firing, state)
 
@@ -156,6 +159,8 @@ class VersionWatch:
         self.learner = None  # somebody gave this version a reference
         window = self.predictions[self._policy.detection_window]
         alerts = withdrawn + self.features.on_pane(pane, window)
+        drifting = any(a.firing for a in self.features.alerts() if a.names[0] == "prediction_drift")
+        alerts += self.estimated.on_pane(pane.key, window.total.answers, drifting)
         return alerts + self.joint.on_pane(pane, window) if self.joint is not None else alerts
 
     def _learn(self, learner: Learner, pane: PredictionPane) -> None:
@@ -189,6 +194,7 @@ class VersionWatch:
     def _change_reference(self, reference_id: str) -> None:
         """Panes of different references are never added: windows and totals of features start over."""
         reference = self._references.by_id(reference_id) if reference_id else None
+        self.estimated.compare_with(reference.performance if reference else None)
         compared, self.features = self.features, None
         if reference is not None:
             self.features = FeatureWatch(reference, self._policy, compared)
@@ -223,6 +229,7 @@ class VersionWatch:
             "joint": self.joint.snapshot() if self.joint else None,
             "performance": self.performance.snapshot(),
             "late": self.late.snapshot(),
+            "estimated": self.estimated.snapshot(),
             "history": self.history.snapshot(),
             "worse": [self._worse.snapshot(), self._drift_and_performance.snapshot(), self._reported],
             "learner": self.learner.snapshot() if self.learner else None,
@@ -246,6 +253,7 @@ class VersionWatch:
         self.performance.restore(wire["performance"])
         if "late" in wire:
             self.late.restore(wire["late"])
+            self.estimated.restore(wire["estimated"])
         self.history.restore(wire.get("history", []))
         if "worse" in wire:
             together, alert, self._reported = wire["worse"]

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from tiltmeter.core.late_labels.concept_gap import ConceptGap
+from tiltmeter.core.late_labels.estimated import calibration_map, expected_errors
 from tiltmeter.core.late_labels.label_delay import LabelAges
 from tiltmeter.core.late_labels.mature_errors import MatureErrors
 from tiltmeter.core.late_labels.matured import Matured
@@ -18,6 +20,7 @@ from tiltmeter.core.late_labels.maturity import age_name, maturities
 from tiltmeter.core.late_labels.nowcast import Nowcast, development, nowcast
 from tiltmeter.core.late_labels.triangle import Tally, Triangle, tally_of
 from tiltmeter.core.panes.cohorts import AGE_LIMITS_MS
+from tiltmeter.core.panes.fixed_point import ONE
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.prediction_pane import PredictionPane
@@ -50,11 +53,27 @@ class LateLabelWatch:
         self.delays = Window(max(policy.windows.values()), key.width_ms, LabelAges)
         self._waiting: list[_Waiting] = []
         self._frontier_ms: int | None = None
+        self.gap = ConceptGap(policy)
+        self._map_of, self._map = "", calibration_map(())
 
     def on_predictions(self, pane: PredictionPane) -> None:
         """A closed pane; whose labels are looked at is decided when the frontier comes."""
+        promised = self._promised(pane)
         for triangle in self._triangles.values():
-            triangle.add_predictions(pane.key.start_ms, pane.events - pane.errors, pane.answers.classes)
+            triangle.add_predictions(
+                pane.key.start_ms, pane.events - pane.errors, pane.answers.classes, promised
+            )
+
+    def _promised(self, pane: PredictionPane) -> tuple[int, int, int]:
+        """What the scores say of errors, by the calibration of the pane's reference: each term is rounded once."""
+        reference = self._references.by_id(pane.reference_id) if pane.reference_id else None
+        counts = reference.performance.calibration if reference and reference.performance else ()
+        if self._map_of != pane.reference_id:
+            self._map_of, self._map = pane.reference_id, calibration_map(counts)
+        if pane.answers.scores is None or self._map is None:
+            return 0, 0, 0
+        found = expected_errors(pane.answers.scores, self._map)
+        return found.n, round(found.errors * ONE), round(found.squares * ONE)
 
     def on_labels(self, pane: LabelPane) -> None:
         """A closed pane waits for the frontier: prediction panes may be behind it."""
@@ -109,9 +128,12 @@ class LateLabelWatch:
             key = self._key._replace(start_ms=at_ms - width, width_ms=width)
             alert = matured.alert(key)
             alerts += [alert] if alert is not None else []
+            k = self._key
+            reference = self._references.at(k.model, k.version, start_ms, k.segment)
+            performance = reference.performance if reference else None
+            alerts += self.gap.add(matured, judged, cohort, performance, key)
             if self.errors is not None:
-                reference = self._references.at(self._key.model, self._key.version, start_ms)
-                self.errors.add(matured, judged, reference.performance if reference else None)
+                self.errors.add(matured, judged, performance)
                 if i + 1 == len(due) or due[i + 1][0] > at_ms:
                     alerts += self.errors.judge(key)
         return alerts
@@ -147,6 +169,7 @@ class LateLabelWatch:
             yield from matured.alerts()
         if self.errors is not None:
             yield from self.errors.alerts()
+        yield from self.gap.alerts()
 
     def snapshot(self) -> dict[str, Any]:
         return {
@@ -155,6 +178,7 @@ class LateLabelWatch:
             "triangles": {str(width): triangle.snapshot() for width, triangle in self._triangles.items()},
             "matured": {m.maturity.name: m.snapshot() for m in self.matured},
             "errors": self.errors.snapshot() if self.errors else None,
+            "gap": self.gap.snapshot(),
             "delays": self.delays.snapshot(),
         }
 
@@ -173,4 +197,5 @@ class LateLabelWatch:
                 matured.restore(wire["matured"][matured.maturity.name])
         if self.errors is not None and wire["errors"] is not None:
             self.errors.restore(wire["errors"])
+        self.gap.restore(wire["gap"])
         self.delays.restore(wire["delays"], LabelAges.from_wire)

@@ -27,12 +27,16 @@ NUMBERS = "(number)"
 @dataclass(slots=True)
 class Cohort:
     """``predicted`` successful predictions, by class; labels by age bucket, and by step: how many cohort widths
-    after the cohort's start they became known."""
+    after the cohort's start they became known. ``scored`` predictions promise ``expected`` errors, and the sum of
+    the squares of their error probabilities is ``expected_squares``, both fixed-point."""
 
     predicted: int = 0
     classes: dict[str, int] = field(default_factory=dict)
     ages: dict[int, Tally] = field(default_factory=dict)
     steps: dict[int, Tally] = field(default_factory=dict)
+    scored: int = 0
+    expected: int = 0
+    expected_squares: int = 0
 
     def within(self, buckets: int) -> Tally:
         """Labels of the first ``buckets`` age buckets, under the names the predictions are counted by."""
@@ -50,12 +54,17 @@ class Triangle:
         self.cohorts: dict[int, Cohort] = {}
         self._from_ms: int | None = None  # older cohorts are forgotten
 
-    def add_predictions(self, start_ms: int, predicted: int, classes: dict[str, int]) -> None:
-        """A pane of predictions."""
+    def add_predictions(
+        self, start_ms: int, predicted: int, classes: dict[str, int], promised: tuple[int, int, int]
+    ) -> None:
+        """A pane of predictions; ``promised``: scored, expected, expected_squares."""
         cohort = self._cohort(start_ms)
         if cohort is None:
             return
         cohort.predicted += predicted
+        cohort.scored += promised[0]
+        cohort.expected += promised[1]
+        cohort.expected_squares += promised[2]
         for name, n in classes.items():
             cohort.classes[name] = cohort.classes.get(name, 0) + n
         cohort.classes = fold(cohort.classes)
@@ -86,7 +95,14 @@ class Triangle:
         return {
             "from": self._from_ms,
             "cohorts": [
-                [start, c.predicted, dict(sorted(c.classes.items())), _rows(c.ages), _rows(c.steps)]
+                [
+                    start,
+                    c.predicted,
+                    dict(sorted(c.classes.items())),
+                    _rows(c.ages),
+                    _rows(c.steps),
+                    [c.scored, c.expected, c.expected_squares],
+                ]
                 for start, c in sorted(self.cohorts.items())
             ],
         }
@@ -94,8 +110,8 @@ class Triangle:
     def restore(self, wire: dict[str, Any]) -> None:
         self._from_ms = wire["from"]
         self.cohorts = {
-            start: Cohort(predicted, dict(classes), _tallies(ages), _tallies(steps))
-            for start, predicted, classes, ages, steps in wire["cohorts"]
+            start: Cohort(predicted, dict(classes), _tallies(ages), _tallies(steps), *promised)
+            for start, predicted, classes, ages, steps, promised in wire["cohorts"]
         }
 
 
