@@ -15,7 +15,13 @@ from tiltmeter.core.drift.ks import KsBudget, ks_distance
 from tiltmeter.core.drift.second_moments import SecondMomentDetector
 from tiltmeter.core.histogram import atomic_mask, bin_counts, edges_from_reference
 from tiltmeter.core.joint_profile import JointProfile
+from tiltmeter.core.loss_bank import LossBank
+from tiltmeter.core.panes.fixed_point import ONE as FIXED_ONE
 from tiltmeter.core.panes.joint_counts import ONE, JointCounts
+from tiltmeter.core.panes.outcomes import SUMS, Outcomes
+from tiltmeter.core.panes.score_counts import ScoreCounts
+from tiltmeter.core.policy import DAY, ModelPolicy, Tolerances
+from tiltmeter.core.reference import Performance
 from tiltmeter.core.reference_builder import build_reference
 
 NOMINAL = 200
@@ -87,6 +93,39 @@ def test_bounded_loss_at_the_boundary_keeps_its_budget(shape: tuple[float, float
             yield detector.on_pane(100, float(losses.sum()), float((losses**2).sum())).alarm
 
     assert mean_run(40, alarms, most=2_000) >= NOMINAL
+
+
+def test_five_losses_at_their_boundaries_together_keep_the_budget_of_the_family() -> None:
+    """Errors, log loss and Brier score are each as bad as is allowed, and the scores are too high by as much."""
+    policy = ModelPolicy(pane_ms=DAY // 10, tolerances=Tolerances(warning_days=NOMINAL / 10 / 2))
+    many = 10**9  # a reference that leaves next to no margin
+    reference = Performance(
+        "classification", labelled=many, errors=many // 20, scored=many, brier_sum=0.08 * many,
+        brier_squares=0.02 * many, log_loss_sum=0.05 * many, log_loss_squares=0.01 * many, score_error_sum=0.0,
+    )  # fmt: skip
+    bank = LossBank(reference, policy, "warning")
+    mu0 = {name: bank.mu0(name) for name in bank.names()}
+    bias = 2 * mu0["calibration_above"] - 1
+
+    def alarms(rng: np.random.Generator) -> Iterator[bool]:
+        bank = LossBank(reference, policy, "warning")
+        while True:
+            wrong = int(rng.binomial(100, mu0["error_rate"]))
+            made = Outcomes(100, 100, {("1", "1"): 100 - wrong, ("1", "0"): wrong})
+            made.sums[SUMS.index("scored")] = 100
+            for loss, square, mean in (
+                ("brier", "squared_brier", mu0["brier_score"]),
+                ("capped_log_loss", "squared_capped_log_loss", mu0["log_loss"]),
+            ):
+                terms = rng.beta(mean * 4, (1 - mean) * 4, size=100)
+                made.sums[SUMS.index(loss)] = round(terms.sum() * FIXED_ONE)
+                made.sums[SUMS.index(square)] = round((terms**2).sum() * FIXED_ONE)
+            positive = rng.random(100) < 0.5 - bias
+            made.scores = ScoreCounts.of(np.full(100, 0.5), positive)
+            bank.on_pane(made, dict.fromkeys(mu0, 1.0))
+            yield bool(bank.alarming())
+
+    assert mean_run(30, alarms, most=1_500) >= NOMINAL
 
 
 def test_ks_at_the_boundary_keeps_its_budget_over_a_sliding_window() -> None:

@@ -10,7 +10,8 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from tiltmeter.core.panes.fixed_point import real
-from tiltmeter.core.panes.score_counts import BINS, EDGES, ScoreCounts
+from tiltmeter.core.panes.score_counts import ScoreCounts
+from tiltmeter.core.score_bins import BINS, EDGES
 
 
 def random_scores(seed: int, n: int = 500) -> tuple[np.ndarray, np.ndarray]:

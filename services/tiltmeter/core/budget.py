@@ -13,7 +13,8 @@ A detector with a share w of a budget of D days may raise, on average, w false a
 Means add up whatever the detectors have to do with each other, so all false alarms together are at most (sum of
 shares) ≤ 1 per D days. The split is by family first, then in equal parts:
 
-    performance   .5    e-SR of the loss at the severity's tolerance
+    performance   .5    e-SR of the losses at the severity's tolerances: the error rate has half of it, or |error|;
+                        log loss, Brier score and calibration share the other half, or the bias has it
     prediction    .2    drifted, largely drifted: each by the KS window and by e-SR, .05 each
     features      .2    the same over all features together, but .025 by e-SR; how they go together .05, by e-SR
     data quality  .1    e-SR over all rates of all features together .04, outliers .01, label coverage .05

@@ -10,8 +10,6 @@ from tiltmeter.core.panes.score_counts import ScoreCounts
 
 #: Panes kept: an hour of panes of ten seconds. At most 1 KB each in memory, 200 bytes in a snapshot.
 KEPT = 360
-#: All classes are folded into one: what is kept of a pane does not grow with their number.
-_RIGHT, _WRONG = ("+", "+"), ("+", "-")
 
 
 class History:
@@ -49,9 +47,6 @@ class History:
 
 
 def _folded(outcomes: Outcomes) -> Outcomes:
-    folded = Outcomes()
-    folded.add(outcomes)
-    counts = {_RIGHT: outcomes.correct, _WRONG: outcomes.classified - outcomes.correct}
-    folded.confusion = {cell: n for cell, n in counts.items() if n}
+    folded = outcomes.right_or_wrong()
     folded.scores, folded.residuals = ScoreCounts(), {}
     return folded

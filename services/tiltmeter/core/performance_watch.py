@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,71 +11,76 @@ import numpy as np
 from tiltmeter.core.budget import Budget
 from tiltmeter.core.drift.adwin import AdwinUpdate, PaneAdwin
 from tiltmeter.core.drift.adwin_gate import gate_excess
-from tiltmeter.core.drift.bounded_loss import BoundedLossDetector
 from tiltmeter.core.drift.e_detector import Evidence
-from tiltmeter.core.drift.error_rate import ErrorRateDetector
 from tiltmeter.core.drift.overdispersion import Overdispersion
 from tiltmeter.core.drift.snapshot import SnapshotMismatchError
-from tiltmeter.core.panes.fixed_point import ONE
+from tiltmeter.core.loss_bank import LossBank
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.performance.losses import CLASSIFICATION, REGRESSION, Signal, learned
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference import Performance
 from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word
 
-#: One-sided 95 % normal quantile, for saying "healthy".
-_Z = 1.645
-
-
-@dataclass(frozen=True, slots=True)
-class Losses:
-    """n losses in [0, 1]: errors of a classifier, or capped absolute errors as shares of the reference's cap."""
-
-    n: int
-    total: float
-    squares: float
-
-    @classmethod
-    def of(cls, outcomes: Outcomes, regression: bool) -> Losses:
-        if regression:
-            n = outcomes.sum("scored")
-            return cls(n, outcomes.sum("capped_loss") / ONE, outcomes.sum("squared_capped_loss") / ONE)
-        wrong = outcomes.classified - outcomes.correct
-        return cls(outcomes.classified, float(wrong), float(wrong))
+SEVERITIES = ("warning", "critical")
+_GATE = "adwin"
 
 
 class PerformanceWatch:
-    """Detectors on the loss stream: the proved e-detector at two severities, and the heuristic ADWIN gate."""
+    """Proved e-detectors on several losses at two severities, and the heuristic ADWIN gate on the error itself.
+
+    One cause is one alert per severity: the first loss to pass its threshold names the alert, whatever passes while
+    it fires is told with it, and it ends when all of them are proved to be back.
+    """
 
     def __init__(self, policy: ModelPolicy) -> None:
         self._policy = policy
-        #: Where labels are late, the error rate by arrival is shown but does not alarm (docs/late-labels.md).
+        #: Where labels are late, losses by arrival are shown but do not alarm (docs/late-labels.md).
         self._pages = policy.labels == "arrival"
         self._reference: Performance | None = None
-        #: Labels and errors so far, while a reference is learned from the first ones; None: not learning.
-        self._first: tuple[int, int] | None = (0, 0) if policy.from_first else None
+        #: Outcomes so far, while a reference is learned from the first labels; None: not learning.
+        self._first: Outcomes | None = Outcomes() if policy.from_first else None
         self.regression = policy.task == "regression"
-        self._budget = Budget.of(policy)
-        self._overdispersion = Overdispersion(1, 1, policy.tolerances.learning_panes)
+        self._overdispersion = self._unknown_overdispersion()
         self._adwin = PaneAdwin()
         self.adwin: AdwinUpdate = self._adwin.update()
         self.cuts = {"up": 0, "down": 0}
-        self._detectors: dict[str, ErrorRateDetector | BoundedLossDetector] = {}
-        self.evidence: dict[str, Evidence] = {}
-        self._alerts = {
-            name: AlertState(policy.tolerances.clear_panes) for name in ("warning", "critical", "adwin")
-        }
+        self._banks: dict[str, LossBank] = {}
+        #: By severity, by subject. Of one severity at most one is firing.
+        self._alerts: dict[str, dict[str, AlertState]] = {severity: {} for severity in SEVERITIES}
+        self._gate = AlertState(policy.tolerances.clear_panes)
+        #: By severity, the losses that have passed their threshold since the onset.
+        self._exceeded: dict[str, list[str]] = {severity: [] for severity in SEVERITIES}
         #: What came since each alert's onset, or since it last looked bad.
-        self._since = {name: Outcomes() for name in self._alerts}
+        self._since = {name: Outcomes() for name in (*SEVERITIES, _GATE)}
+
+    @property
+    def _signals(self) -> Mapping[str, Signal]:
+        return REGRESSION if self.regression else CLASSIFICATION
+
+    def _unknown_overdispersion(self) -> Overdispersion:
+        return Overdispersion(len(self._signals), 1, self._policy.tolerances.learning_panes)
 
     @property
     def phi(self) -> float | None:
-        """Over-dispersion of the losses of a pane; None while it is being learned, and then nothing warns."""
+        """Over-dispersion of the error itself; None while it is being learned, and then it does not warn."""
         return float(self._overdispersion.phi[0]) if self._overdispersion.known[0] else None
 
     @property
     def subject(self) -> str:
+        """The error itself."""
         return "absolute_error" if self.regression else "error_rate"
+
+    @property
+    def evidence(self) -> dict[str, Evidence]:
+        """On the error itself, by severity."""
+        return {severity: bank.evidence(bank.first) for severity, bank in self._banks.items()}
+
+    def ratios(self) -> Iterator[tuple[str, str, float]]:
+        """(severity, subject, log evidence over log threshold) of every loss."""
+        for severity, bank in self._banks.items():
+            for subject, ratio in bank.ratios():
+                yield severity, subject, ratio
 
     def compare_with(self, reference: Performance | None) -> None:
         """The reference in force from this pane on. Evidence against another one is forgotten; alerts stay until
@@ -87,100 +90,97 @@ class PerformanceWatch:
         self._reference, self._first = reference, None
         if self.regression != (reference.task == "regression"):
             self.regression = reference.task == "regression"
-            self._adwin = PaneAdwin()
-            self._overdispersion = Overdispersion(1, 1, self._policy.tolerances.learning_panes)
-        if reference.phi is not None:
-            self._overdispersion.assume(0, reference.phi)
-        self._detectors = {
-            severity: self._detector(reference, severity) for severity in ("warning", "critical")
-        }
-        self.evidence = {severity: detector.evidence() for severity, detector in self._detectors.items()}
+            self._adwin, self._overdispersion = PaneAdwin(), self._unknown_overdispersion()
+        for stream in range(len(self._signals) if reference.phi is not None else 0):
+            self._overdispersion.assume(stream, reference.phi or 1.0)
+        self._banks = {severity: LossBank(reference, self._policy, severity) for severity in SEVERITIES}
 
-    def _learn(self, losses: Losses) -> None:
+    def _learn(self, outcomes: Outcomes) -> None:
         """The first labels are taken as good (``from_first``). Classification only: capping a regression's errors
         needs a reference before the first of them."""
         if self._first is None or self.regression:
             return
-        n, errors = self._first[0] + losses.n, self._first[1] + int(losses.total)
-        self._first = (n, errors)
-        if n >= self._policy.from_first:
-            self.compare_with(Performance("classification", labelled=n, errors=errors))
-
-    def _tolerance(self, severity: str) -> float:
-        t = self._policy.tolerances
-        if self.regression:
-            return t.loss if severity == "warning" else 2 * t.loss
-        return t.error_rate if severity == "warning" else t.error_rate_critical
-
-    def _detector(self, reference: Performance, severity: str) -> ErrorRateDetector | BoundedLossDetector:
-        threshold = self._budget.part("performance", "e_sr", severity).log_threshold
-        tolerance = self._tolerance(severity)
-        if not self.regression:
-            return ErrorRateDetector.from_reference(
-                reference.errors, reference.labelled, tolerance, threshold
-            )
-        return BoundedLossDetector.from_reference(
-            reference.labelled, reference.loss_sum, reference.loss_squares, tolerance, threshold
-        )
+        self._first.add(outcomes.right_or_wrong())
+        if self._first.classified >= self._policy.from_first:
+            self.compare_with(learned(self._first))
 
     def on_pane(self, key: PaneKey, outcomes: Outcomes) -> list[dict[str, Any]]:
         """A closed label pane; returns alerts to publish. Panes without labels change nothing."""
-        losses = Losses.of(outcomes, self.regression)
+        losses = self._signals[self.subject].of_outcomes(outcomes)
         if losses.n == 0 or (self.regression and self._reference is None):
             return []
-        self._learn(losses)
+        self._learn(outcomes)
         self.adwin = self._adwin.on_pane(losses.n, losses.total, losses.squares, key.start_ms)
         if self.adwin.cut is not None:
             self.cuts[self.adwin.cut] += 1
-        for name, state in self._alerts.items():
-            if state.firing:
-                self._since[name].add(outcomes)
-        alerts: list[dict[str, Any] | None] = []
-        phi = float(self._overdispersion.phi[0])
-        for severity, detector in self._detectors.items():
-            if isinstance(detector, ErrorRateDetector):
-                evidence = detector.on_pane(losses.n, int(losses.total), phi)
-            else:
-                evidence = detector.on_pane(losses.n, losses.total, losses.squares, phi)
-            self.evidence[severity] = evidence
-            alerts.append(self._judge(severity, key, detector.mu0, evidence.alarm, evidence, losses))
-            if alerts[-1] is not None and alerts[-1]["transition"] == "resolved":
-                detector.restart()
-        if "warning" in self._detectors:
-            alerts.append(self._judge_gate(key, losses))
-        self._overdispersion.on_pane(
-            np.array([losses.n]), np.array([[losses.total]]), np.array([[losses.squares]])
-        )
-        for name, state in self._alerts.items():
-            if not state.firing:
-                self._since[name] = Outcomes()
+        alerts = [self._judge(severity, bank, key, outcomes) for severity, bank in self._banks.items()]
+        if "warning" in self._banks:
+            alerts.append(self._judge_gate(self._banks["warning"], key, outcomes))
+        self._learn_overdispersion(outcomes)
         return [alert for alert in alerts if alert is not None]
 
-    def _judge(
-        self, severity: str, key: PaneKey, mu0: float, alarm: bool, evidence: Evidence, losses: Losses
-    ) -> dict[str, Any] | None:
-        numbers = {
-            "evidence_ratio": min(evidence.ratio, 1e6),
-            "allowed": mu0,
-            "pane_mean": losses.total / losses.n,
-            "adaptive_mean": self.adwin.mean,
-            "labels": float(losses.n),
-        }
-        summary = f"{self.subject} exceeds {mu0:.4f}, the reference's upper bound plus the tolerance"
-        guarantee = (
-            f"{self._budget.promise(('performance',), severity)} while the true {self.subject} stays within "
-            f"{mu0:.4f} in every pane, whatever the dependence between panes"
+    def _learn_overdispersion(self, outcomes: Outcomes) -> None:
+        """After the pane has been judged: what tempers its evidence must be known before it."""
+        every = [signal.of_outcomes(outcomes) for signal in self._signals.values()]
+        self._overdispersion.on_pane(
+            np.array([losses.n for losses in every]),
+            np.array([[losses.total] for losses in every]),
+            np.array([[losses.squares] for losses in every]),
         )
-        subject = Subject("performance", self.subject, severity, "e_detector", guarantee)
-        # Evidence fades far slower than it grew. A proof of health outweighs it; resolving restarts the detector.
-        healthy = self._healthy(severity, mu0)
-        word = Word(alarm and self._pages and not healthy and self.phi is not None, healthy, numbers, summary)
-        return self._alerts[severity].on_pane(subject, key, word)
 
-    def _judge_gate(self, key: PaneKey, losses: Losses) -> dict[str, Any] | None:
-        tolerance = self._tolerance("warning")
-        mu0 = self._detectors["warning"].mu0
-        arl = max(self._policy.panes_per_day * self._policy.tolerances.warning_days, 2.0)
+    @property
+    def _phi(self) -> dict[str, float]:
+        return dict(zip(self._signals, self._overdispersion.phi.tolist(), strict=True))
+
+    def _alarming(self, bank: LossBank) -> list[str]:
+        """Losses beyond their threshold whose over-dispersion is known, if labels by arrival may alarm at all."""
+        known = dict(zip(self._signals, self._overdispersion.known.tolist(), strict=True))
+        return [name for name in bank.alarming() if known[name]] if self._pages else []
+
+    def _judge(
+        self, severity: str, bank: LossBank, key: PaneKey, outcomes: Outcomes
+    ) -> dict[str, Any] | None:
+        bank.on_pane(outcomes, self._phi)
+        alarming, exceeded = self._alarming(bank), self._exceeded[severity]
+        firing = self._firing(severity)
+        if firing is None and not alarming:
+            return None
+        exceeded += [name for name in alarming if name not in exceeded]
+        named = firing or bank.subject(alarming[0])
+        state = self._alerts[severity].setdefault(named, AlertState(self._policy.tolerances.clear_panes))
+        # Evidence fades far slower than it grew. A proof of health outweighs it; resolving restarts the detectors.
+        healthy = firing is not None and self._healthy(severity, bank, exceeded, outcomes)
+        word = Word(bool(alarming) and not healthy, healthy, *self._told(bank, exceeded))
+        alert = state.on_pane(self._subject(severity, named, bank), key, word)
+        if not state.firing:
+            bank.restart()
+            self._exceeded[severity], self._since[severity] = [], Outcomes()
+        return alert
+
+    def _firing(self, severity: str) -> str | None:
+        return next((name for name, state in self._alerts[severity].items() if state.firing), None)
+
+    def _told(
+        self, bank: LossBank, exceeded: list[str]
+    ) -> tuple[dict[str, float], str, list[dict[str, Any]]]:
+        """Evidence, summary and subjects of a performance alert; the first loss that exceeded comes first."""
+        known = [name for name in exceeded if bank.knows(name)] or [bank.first]
+        numbers = {**bank.numbers(known[0]), "adaptive_mean": self.adwin.mean}
+        beyond = " and ".join(bank.beyond(name) for name in known)
+        summary = f"{beyond}, the reference's bound plus the tolerance"
+        return numbers, summary, [bank.subject_to_wire(name) for name in known]
+
+    def _subject(self, severity: str, named: str, bank: LossBank) -> Subject:
+        promise = Budget.of(self._policy).promise(("performance",), severity)
+        guarantee = (
+            f"{promise} while in truth {bank.allowed()} in every pane, whatever the dependence between panes"
+        )
+        return Subject("performance", named, severity, "e_detector", guarantee)
+
+    def _judge_gate(self, bank: LossBank, key: PaneKey, outcomes: Outcomes) -> dict[str, Any] | None:
+        tolerances, mu0 = self._policy.tolerances, bank.mu0(bank.first)
+        tolerance = tolerances.loss if self.regression else tolerances.error_rate
+        arl = max(self._policy.panes_per_day * tolerances.warning_days, 2.0)
         excess = gate_excess(self.adwin, mu0 - tolerance, tolerance, arl)
         numbers = {
             "excess": excess,
@@ -190,58 +190,62 @@ class PerformanceWatch:
         guarantee = "heuristic: no bound on false alarms; see the e_detector alert for the proved one"
         subject = Subject("adwin_gate", self.subject, "info", "adwin_gate", guarantee)
         summary = f"{self.subject} has risen to {self.adwin.mean:.4f} over ADWIN's window"
-        word = Word(excess > 0 and self._pages, self._healthy("adwin", mu0), numbers, summary)
-        return self._alerts["adwin"].on_pane(subject, key, word)
+        healthy = self._gate.firing and self._healthy(_GATE, bank, [bank.first], outcomes)
+        alert = self._gate.on_pane(subject, key, Word(excess > 0 and self._pages, healthy, numbers, summary))
+        if not self._gate.firing:
+            self._since[_GATE] = Outcomes()
+        return alert
 
-    def _healthy(self, name: str, mu0: float) -> bool:
-        """Does what came since the onset, or since it last looked bad, prove that the loss is within mu0 again?
+    def _healthy(self, name: str, bank: LossBank, losses: list[str], outcomes: Outcomes) -> bool:
+        """Does what came since the onset, or since it last looked bad, prove that all these losses are back?
 
         The window grows until it can tell (semantics 28); it starts over when it proves the opposite."""
-        if not self._alerts[name].firing:
-            return False
-        since = Losses.of(self._since[name], self.regression)
-        if since.n == 0:
-            return False
-        mean = since.total / since.n
-        spread = max(since.squares / since.n - mean * mean, mean * (1 - mean) if not self.regression else 0.0)
-        margin = (
-            _Z * math.sqrt(max(spread, 1e-9) * float(self._overdispersion.phi[0]) / since.n) + 1 / since.n
-        )
-        if mean - margin > mu0:
+        self._since[name].add(outcomes.right_or_wrong())
+        within = bank.proved_within(self._since[name], losses, self._phi)
+        if within is False:
             self._since[name] = Outcomes()
-            return False
-        return mean + margin < mu0
+        return within is True
 
     def alerts(self) -> Iterator[ActiveAlert]:
-        for name, state in self._alerts.items():
-            kind, severity = ("adwin_gate", "info") if name == "adwin" else ("performance", name)
-            yield ActiveAlert((kind, self.subject, severity), state.firing, state)
+        for severity in SEVERITIES:
+            bank, states = self._banks.get(severity), self._alerts[severity]
+            for name in dict.fromkeys([self.subject, *(bank.subjects() if bank else ()), *states]):
+                state = states.get(name) or AlertState(self._policy.tolerances.clear_panes)
+                yield ActiveAlert(("performance", name, severity), state.firing, state)
+        yield ActiveAlert(("adwin_gate", self.subject, "info"), self._gate.firing, self._gate)
 
     def snapshot(self) -> dict[str, Any]:
         return {
             "reference": self._reference.to_wire() if self._reference else None,
-            "first": self._first,
+            "first": self._first.to_wire() if self._first is not None else None,
             "overdispersion": self._overdispersion.snapshot(),
             "adwin": self._adwin.snapshot(),
             "cuts": self.cuts,
-            "detectors": {name: d.snapshot() for name, d in self._detectors.items()},
-            "alerts": {name: a.snapshot() for name, a in self._alerts.items()},
+            "detectors": {severity: bank.snapshot() for severity, bank in self._banks.items()},
+            "alerts": {
+                severity: {name: state.snapshot() for name, state in states.items()}
+                for severity, states in self._alerts.items()
+            },
+            "gate": self._gate.snapshot(),
+            "exceeded": self._exceeded,
             "since": {name: outcomes.to_wire() for name, outcomes in self._since.items()},
         }
 
     def restore(self, wire: dict[str, Any]) -> None:
         known = wire["reference"]
         self.compare_with(Performance.from_wire(known) if known else None)
-        self._first = tuple(wire["first"]) if wire["first"] else self._first
-        self._overdispersion.restore(wire["overdispersion"])
+        self._first = Outcomes.from_wire(wire["first"]) if wire["first"] else self._first
+        with suppress(SnapshotMismatchError):  # the task is another one now
+            self._overdispersion.restore(wire["overdispersion"])
         self._adwin.restore(wire["adwin"])
         self.adwin = self._adwin.update()
         self.cuts = dict(wire["cuts"])
-        for name, detector in self._detectors.items():
-            # Evidence against another null says nothing about this one: after a change of tolerance or of the
-            # reference the detector starts afresh.
-            with suppress(SnapshotMismatchError, KeyError):
-                detector.restore(wire["detectors"][name])
-            self.evidence[name] = detector.evidence()
-        self._alerts = {name: AlertState.restore(a) for name, a in wire["alerts"].items()}
+        for severity, bank in self._banks.items():
+            bank.restore(wire["detectors"].get(severity, {}))
+        self._alerts = {
+            severity: {name: AlertState.restore(state) for name, state in states.items()}
+            for severity, states in wire["alerts"].items()
+        }
+        self._gate = AlertState.restore(wire["gate"])
+        self._exceeded = {severity: list(names) for severity, names in wire["exceeded"].items()}
         self._since = {name: Outcomes.from_wire(since) for name, since in wire["since"].items()}

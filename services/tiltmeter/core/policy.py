@@ -21,7 +21,12 @@ class Tolerances:
     outliers: float = 0.01  # share of rows, above the reference's upper bound
     error_rate: float = 0.02  # absolute, above the reference's upper bound
     error_rate_critical: float = 0.05
-    loss: float = 0.05  # regression: share of the loss cap
+    brier_score: float = 0.02  # above the reference's upper bound; critical is 2.5 times this
+    log_loss: float = 0.1  # the same, natural logarithm
+    calibration: float = 0.02  # the same, of the mean of score - label, on both sides
+    loss: float = (
+        0.05  # regression: share of the loss cap, of |error| and of the bias; critical is twice this
+    )
     quality: float = 0.02  # share of cells that are missing, unseen, ..., above the reference's upper bound
     coverage: float = 0.05  # share of predictions without a label, above the baseline's upper bound
     warning_days: float = 30.0  # one false warning in so many days, per model

@@ -63,8 +63,10 @@ _EXAMPLE: JsonDict = {
 class AlertSubject(WireModel):
     """One of the things an alert is about, as of the last pane in which it looked bad."""
 
-    name: Name = Field(description="The feature.")
-    state: Name = Field(description="What is wrong: drifted, largely_drifted, or the state of its cells.")
+    name: Name = Field(description="The feature, or the measure of performance.")
+    state: Name = Field(
+        description="What is wrong: drifted, largely_drifted, the state of its cells; above or below what is allowed."
+    )
     decided_by: Name = Field(description="Detectors that found it: ks_window, e_sr, ks_window+e_sr.")
     at_least: Finite | None = Field(None, description="The true distance is at least this.")
     estimate: Finite | None = Field(None, description="Distance of the window's sample, or rate of the pane.")
@@ -107,7 +109,8 @@ class Alert(WireModel):
     summary: str = Field(description="One sentence for a human.")
     detector: Name = Field(description="What decided, by its name in the code.")
     subjects: Annotated[list[AlertSubject], Field(max_length=50)] | None = Field(
-        None, description="Of an alert about several features: which, the worst first, at most 50."
+        None,
+        description="Of an alert about several features or measures: which, the worst or first first, at most 50.",
     )
 
 

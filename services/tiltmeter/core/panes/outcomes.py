@@ -37,6 +37,8 @@ SUMS = (
 #: they existed is written again in the same bytes.
 _ALWAYS = SUMS.index("squared_capped_loss") + 1
 _WIDE = 1 << 63
+#: Where classes are forgotten.
+_RIGHT, _WRONG = ("+", "+"), ("+", "-")
 #: Sums that depend on the unit, and those that depend on its square.
 _LINEAR, _SQUARE = ("error", "absolute_error", "target"), ("squared_error", "squared_target")
 
@@ -77,6 +79,14 @@ class Outcomes:
         if other.unit != self.unit:
             other = self._in_one_unit(other)
         self.sums = [mine + sign * theirs for mine, theirs in zip(self.sums, other.sums, strict=True)]
+
+    def right_or_wrong(self) -> Outcomes:
+        """A copy that has forgotten the classes: what is kept of a pane then does not grow with their number."""
+        copy = Outcomes()
+        copy.add(self)
+        counts = {_RIGHT: self.correct, _WRONG: self.classified - self.correct}
+        copy.confusion = {pair: n for pair, n in counts.items() if n}
+        return copy
 
     def bound(self) -> None:
         """Fold what is beyond the most classes that keep their name."""
