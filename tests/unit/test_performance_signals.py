@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,13 @@ from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.score_counts import ScoreCounts
 from tiltmeter.core.performance.losses import CLASSIFICATION
 from tiltmeter.core.performance_watch import PerformanceWatch
-from tiltmeter.core.policy import ModelPolicy
+from tiltmeter.core.policy import ModelPolicy, Tolerances
 from tiltmeter.core.reference import Performance
 from tiltmeter.core.reference_builder import build_reference
 from tiltmeter.events.alert import Alert
 
 LABELS = 400
+POLICY = ModelPolicy(tolerances=Tolerances(learning_panes=0))
 Draw = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
@@ -88,7 +90,7 @@ def alerts_of(watch: PerformanceWatch, panes: list[Outcomes], first: int = 0) ->
 
 
 def watching(reference: Performance) -> PerformanceWatch:
-    watch = PerformanceWatch(ModelPolicy())
+    watch = PerformanceWatch(POLICY)
     watch.compare_with(reference)
     return watch
 
@@ -211,6 +213,15 @@ def test_panes_of_before_scores_were_counted_by_label_say_nothing_about_scores()
     }  # fmt: skip
 
 
+def test_nothing_warns_until_the_over_dispersion_of_its_loss_is_known() -> None:
+    watch = PerformanceWatch(ModelPolicy(tolerances=Tolerances(learning_panes=30)))
+    watch.compare_with(reference_of())
+    assert alerts_of(watch, panes(served(flipped=0.33), 30)) == []
+    assert {alert["severity"] for alert in alerts_of(watch, panes(served(flipped=0.33), 30), 30)} == {
+        "warning", "critical",
+    }  # fmt: skip
+
+
 def test_a_restart_continues_bit_for_bit() -> None:
     stream = panes(served(), 15) + panes(served(flipped=0.3), 20, seed=6) + panes(served(), 40, seed=7)
     through, reference = watching(reference_of()), reference_of()
@@ -219,7 +230,7 @@ def test_a_restart_continues_bit_for_bit() -> None:
     for stop in (10, 20, 37, 50):
         before = watching(reference)
         told = alerts_of(before, stream[:stop])
-        after = PerformanceWatch(ModelPolicy())
+        after = PerformanceWatch(POLICY)
         after.restore(orjson.loads(orjson.dumps(before.snapshot())))
         after.compare_with(reference)
         assert told + alerts_of(after, stream[stop:], stop) == expected
@@ -227,7 +238,7 @@ def test_a_restart_continues_bit_for_bit() -> None:
 
 
 def test_the_first_labels_give_a_baseline_for_scores_too() -> None:
-    watch = PerformanceWatch(ModelPolicy(from_first=4_000))
+    watch = PerformanceWatch(replace(POLICY, from_first=4_000))
     alerts = alerts_of(watch, panes(served(), 30) + panes(served(shift=0.15), 100, seed=8))
     assert {alert["subject"] for alert in alerts} <= {"calibration", "brier_score", "log_loss"}
     assert alerts

@@ -10,8 +10,7 @@ import pytest
 from sklearn.calibration import calibration_curve
 
 from tiltmeter.core.panes.fixed_point import real
-from tiltmeter.core.panes.score_counts import ScoreCounts
-from tiltmeter.core.score_bins import BINS, EDGES
+from tiltmeter.core.panes.score_counts import BINS, EDGES, ScoreCounts
 
 
 def random_scores(seed: int, n: int = 500) -> tuple[np.ndarray, np.ndarray]:

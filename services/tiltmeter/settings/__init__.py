@@ -7,11 +7,10 @@ message names the key. Durations are written ``500ms``, ``10s``, ``5m``, ``1h``,
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,11 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from tiltmeter.core.expectations import Expectation
-from tiltmeter.core.late_labels.maturity import age_name
-from tiltmeter.core.panes.cohorts import AGE_LIMITS_MS
-from tiltmeter.core.policy import DAY, HOUR, MINUTE, SECOND, JoinPolicy, ModelPolicy, Tolerances
-from tiltmeter.core.segmentation import OTHER, segments_named
+from tiltmeter.core.policy import JoinPolicy
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.settings.model import ModelSettings
 from tiltmeter.settings.section import Duration, Section

@@ -6,6 +6,7 @@ resolution where its scores are; and the reliability table of 15 equal-width bin
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -13,9 +14,13 @@ from numpy.typing import NDArray
 
 from tiltmeter.core.histogram import bin_counts
 from tiltmeter.core.panes.fixed_point import quantise
-from tiltmeter.core.score_bins import BINS, EDGES
 from tiltmeter.events.columns import Float64, Int64
 
+BINS, LARGEST_LOGIT = 256, 12.0
+#: float64[255]: scores between the bins, ascending; what lies beyond the largest logit is in the outer bins.
+EDGES: Float64 = np.array(
+    [1.0 / (1.0 + math.exp(LARGEST_LOGIT - 2 * LARGEST_LOGIT * i / BINS)) for i in range(1, BINS)]
+)
 RELIABILITY_BINS = 15
 _RELIABILITY_EDGES: Float64 = np.array([i / RELIABILITY_BINS for i in range(1, RELIABILITY_BINS)])
 _SIZE = 2 * BINS + 3 * RELIABILITY_BINS
