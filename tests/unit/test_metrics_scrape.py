@@ -74,6 +74,14 @@ def test_no_series_comes_twice(text: str) -> None:
     assert len(set(series)) == len(series)
 
 
+def test_a_partition_is_a_number(read: dict[str, Series]) -> None:
+    """Names of segments and partitions are texts that stand side by side."""
+    partitions = {
+        labels["partition"] for series in read.values() for labels, _ in series if "partition" in labels
+    }
+    assert partitions == {"0"}
+
+
 def test_every_reason_to_reject_is_there_before_the_first_rejection(read: dict[str, Series]) -> None:
     for topic, side in ((NAMES.predictions, PREDICTIONS), (NAMES.feedback, FEEDBACK)):
         found = of(read, "tiltmeter_rejected_events_total", topic=topic, partition="0")

@@ -68,7 +68,7 @@ def _zeros(state: JoinState) -> dict[str, int]:
     """Every counter whose labels are known before its first event, so that ``increase()`` sees that event."""
     names = [counter("rejected", side, reason) for side, reasons in REASONS.items() for reason in reasons]
     names.append(counter("orphaned"))
-    for group in state.groups:
-        names.append(counter("late", PREDICTIONS, *group))
-        names += [counter(kind, *group) for kind in _COUNTERS if kind != "orphaned"]
+    for version in dict.fromkeys(group[:2] for group in state.groups):  # a group may be a segment of it
+        names.append(counter("late", PREDICTIONS, *version))
+        names += [counter(kind, *version) for kind in _COUNTERS if kind != "orphaned"]
     return dict.fromkeys(names, 0)
