@@ -22,6 +22,7 @@ from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import ModelPolicy
+from tiltmeter.core.quality_watch import QualityWatch
 from tiltmeter.core.reference import ReferenceProfile
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word, withdraw_all
@@ -52,6 +53,7 @@ class VersionWatch:
         self._references = references
         self.features: FeatureWatch | None = None
         self.joint: JointWatch | None = None
+        self.quality = QualityWatch(None, policy)
         self.learner = Learner(policy.from_first) if policy.from_first else None
         #: A reference learned from the first panes; whoever owns the version publishes it.
         self.learned: ReferenceProfile | None = None
@@ -84,6 +86,7 @@ class VersionWatch:
             yield from self.features.alerts()
         if self.joint is not None:
             yield from self.joint.alerts()
+        yield from self.quality.alerts()
         yield from self.performance.alerts()
         yield from self.late.alerts()
         yield from self.estimated.alerts()
@@ -154,6 +157,7 @@ class VersionWatch:
             window.add(pane.key.start_ms, pane)
         self.total.add(pane)
         self.last_prediction_pane = pane.key.end_ms
+        withdrawn += self._judge_quality(pane)
         if self.features is None:
             return withdrawn
         self.learner = None  # somebody gave this version a reference
@@ -162,6 +166,15 @@ class VersionWatch:
         drifting = any(a.firing for a in self.features.alerts() if a.names[0] == "prediction_drift")
         alerts += self.estimated.on_pane(pane.key, window.total.answers, drifting)
         return alerts + self.joint.on_pane(pane, window) if self.joint is not None else alerts
+
+    def _judge_quality(self, pane: PredictionPane) -> list[dict[str, Any]]:
+        """Expectations need no reference; rates are compared with the one of the pane."""
+        reference = self._references.by_id(pane.reference_id) if pane.reference_id else None
+        ended: list[dict[str, Any]] = []
+        if self.quality.reference_id != ("" if reference is None else reference.reference_id):
+            ended = self.quality.withdraw(pane.key)
+            self.quality = QualityWatch(reference, self._policy)
+        return ended + self.quality.on_pane(pane)
 
     def _learn(self, learner: Learner, pane: PredictionPane) -> None:
         """Features without a reference go to the learner only: windows have nothing to compare them with."""
@@ -227,6 +240,7 @@ class VersionWatch:
             "labels": {name: window.snapshot() for name, window in self.labels.items()},
             "features": self.features.snapshot() if self.features else None,
             "joint": self.joint.snapshot() if self.joint else None,
+            "quality": self.quality.snapshot(),
             "performance": self.performance.snapshot(),
             "late": self.late.snapshot(),
             "estimated": self.estimated.snapshot(),
@@ -250,6 +264,10 @@ class VersionWatch:
             self.features.restore(wire["features"])
         if self.joint is not None and wire.get("joint") is not None:
             self.joint.restore(wire["joint"])
+        if "quality" in wire:
+            compared = wire["quality"]["reference_id"]
+            self.quality = QualityWatch(self._references.by_id(compared) if compared else None, self._policy)
+            self.quality.restore(wire["quality"])
         self.performance.restore(wire["performance"])
         if "late" in wire:
             self.late.restore(wire["late"])

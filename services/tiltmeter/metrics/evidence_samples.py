@@ -19,6 +19,8 @@ def evidence_samples(watch: VersionWatch) -> Iterator[Sample]:
     if performance.evidence:
         phi = performance.phi
         yield Sample("overdispersion", (*of, performance.subject), math.nan if phi is None else phi)
+    for feature, ratio in watch.quality.evidence_ratios().items():
+        yield Sample("drift_evidence_ratio", (*of, "e_sr_quality", feature), ratio)
     if watch.last_label_pane is None:
         return
     for direction, cuts in performance.cuts.items():
