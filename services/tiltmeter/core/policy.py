@@ -51,7 +51,7 @@ class ModelPolicy:
     maturities: tuple[int, ...] = (HOUR, DAY, 7 * DAY, 30 * DAY)  # ages at which labels are judged
     loss_scale: float = 1.0  # regression without a reference: unit in which errors are quantised
     silent_windows: int = 3  # longest windows without an event after which a version is no longer shown
-    forget_ms: int = 30 * DAY  # without a prediction for so long a version is forgotten
+    forget_ms: int = 45 * DAY  # without a prediction for so long, and silent, a version is forgotten
     expectations: Mapping[str, Expectation] = field(default_factory=dict)  # by feature
     segments: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict

@@ -127,7 +127,7 @@ class VersionWatch:
     def gone_at_ms(self) -> int:
         """Without a prediction until then nothing is left to watch. Labels count only where none ever came."""
         last = self.last_label_pane if self.last_prediction_pane is None else self.last_prediction_pane
-        return (last or 0) + self._policy.forget_ms
+        return (last or 0) + max(self._policy.forget_ms, self._policy.silent_ms)
 
     def silent_at(self, now_ms: int) -> bool:
         """Has nothing come, neither predictions nor labels, for ``silent_windows`` of the longest window?"""

@@ -89,7 +89,10 @@ class ModelSettings(Section):
         ge=1,
         description="A version without an event for so many of its longest windows is no longer shown.",
     )
-    forget_after: Duration = _default("30d", "A version without predictions for so long is forgotten.")
+    forget_after: Duration = _default(
+        "45d",
+        "A version without predictions for so long, and silent, is forgotten; beyond the longest maturity.",
+    )
     tolerances: ToleranceSettings = ToleranceSettings()
     expectations: dict[str, ExpectationSettings] = Field(default={}, description="By feature.")
     segments: dict[str, tuple[str, ...]] = Field(
@@ -109,8 +112,6 @@ class ModelSettings(Section):
             if age not in AGE_LIMITS_MS:
                 known = ", ".join(map(age_name, AGE_LIMITS_MS))
                 raise ValueError(f"maturities: {age_name(age)} is not one of {known}")
-        if self.forget_after < self.pane * self.silent_windows * max(self.windows.values()):
-            raise ValueError("forget_after is shorter than silent_windows of the longest window")
         return self
 
     @model_validator(mode="after")
