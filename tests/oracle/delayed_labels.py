@@ -2,7 +2,9 @@
 
 10 % of the cases are positive. A predicted positive is reviewed within about a day, a missed one is charged back
 around day 12, and a true negative is confirmed by silence on day 30. Panes are made from columns of events here, not
-by the join.
+by the join. The table of docs/late-labels.md:
+
+    PYTHONPATH=services:tests python -m oracle.delayed_labels
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiltmeter.core.late_labels.late_label_watch import LateLabelWatch
+from tiltmeter.core.late_labels.nowcast import Nowcast
 from tiltmeter.core.panes.answers import Answers
 from tiltmeter.core.panes.cohorts import age_buckets, cohort_starts
 from tiltmeter.core.panes.key import PaneKey
@@ -139,3 +142,37 @@ def _next(left: dict[str, list[PredictionPane] | list[LabelPane]], rng: random.R
     if rng is not None:
         return rng.choice(waiting)
     return min(waiting, key=lambda kind: (left[kind][0].key.start_ms, kind != "prediction"))
+
+
+POLICY = ModelPolicy(
+    pane_ms=PANE_MS,
+    labels="maturity",
+    maturities=(DAY, 7 * DAY, 14 * DAY, 30 * DAY),
+    windows={"short": 4, "long": 40},
+)
+WORLDS = {
+    "stationary": lambda: World(100),
+    "growing": lambda: World(80, per_day=lambda day: 60 * 1.07**day),
+    "worse": lambda: World(100, worse_from=86),
+    "slow": lambda: World(100, slow_from=80),
+}
+
+
+def main() -> None:
+    print("world       arrival   truth  at 7d   nowcast 7d (truth)  first alert: days after the change")
+    for name, make in WORLDS.items():
+        world = make()
+        alerts, seen = run(watch(POLICY), world)
+        at_7d = next(m.accuracy() for m in seen.matured if m.maturity.name == "7d")
+        found: Nowcast = dict(seen.nowcasts())["7d"]
+        days = world.days
+        change = min(world.worse_from, world.slow_from)
+        told = [f"{a['subject']} {(int(str(a['first_at'])) - START) / DAY - change:.1f}" for a in alerts[:1]]
+        print(
+            f"{name:10}  {world.by_arrival(days - 7, days):.3f}     {world.accuracy(days - 7, days):.3f}  {at_7d:.3f}"
+            f"   {found.accuracy:.3f} ({world.accuracy(days - 14, days - 7):.3f})       {', '.join(told) or 'none'}"
+        )
+
+
+if __name__ == "__main__":
+    main()

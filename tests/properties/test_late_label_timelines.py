@@ -40,7 +40,7 @@ def test_the_world_fires_both_kinds_of_alerts() -> None:
 def test_the_interleaving_of_the_two_timelines_does_not_matter(seed: int) -> None:
     alerts, seen = run(watch(POLICY), WORLD, random.Random(seed))
     assert (alerts, state(seen)) == in_step()
-    assert list(seen.nowcasts()) == list(run(watch(POLICY), WORLD)[1].nowcasts())
+    assert seen.nowcasts() == run(watch(POLICY), WORLD)[1].nowcasts()
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -72,3 +72,21 @@ def test_one_timeline_may_be_all_over_before_the_other_begins() -> None:
                 (seen.on_labels if kind else seen.on_predictions)(pane)  # type: ignore[operator]
         alerts = seen.advance(end)
         assert (alerts, state(seen)) == in_step()
+
+
+def test_the_conjunction_with_drift_hears_of_mature_errors_at_the_time_they_are_known() -> None:
+    """In steps of a pane, or of all panes at once, in whichever interleaving."""
+    heard: list[list[tuple[int, bool]]] = []
+    for rng in (None, random.Random(1), random.Random(2)):
+        told: list[tuple[int, bool]] = []
+
+        def listen(seen: LateLabelWatch, told: list[tuple[int, bool]] = told) -> LateLabelWatch:
+            told += seen.worse
+            return seen
+
+        run(watch(POLICY), WORLD, rng, listen)
+        heard.append(told)
+    assert heard[0] == heard[1] == heard[2]
+    assert {holds for _, holds in heard[0]} == {False, True}
+    times = [at for at, _ in heard[0]]
+    assert times == sorted(set(times))

@@ -9,25 +9,15 @@ from functools import cache
 
 import pytest
 
-from oracle.delayed_labels import KEY, PANE_MS, START, World, label_panes, run, watch
+from oracle.delayed_labels import KEY, PANE_MS, POLICY, START, World, label_panes, run, watch
+from oracle.delayed_labels import WORLDS as SCENES
 from tiltmeter.core.late_labels.late_label_watch import LateLabelWatch
 from tiltmeter.core.late_labels.nowcast import Nowcast
 from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import DAY, ModelPolicy
 from tiltmeter.core.reference import Performance
 
-POLICY = ModelPolicy(
-    pane_ms=PANE_MS,
-    labels="maturity",
-    maturities=(DAY, 7 * DAY, 14 * DAY, 30 * DAY),
-    windows={"short": 4, "long": 40},
-)
-WORLDS = {
-    "stationary": World(100),
-    "growing": World(80, per_day=lambda day: 60 * 1.07**day),
-    "worse": World(100, worse_from=86),
-    "slow": World(100, slow_from=80),
-}
+WORLDS = {name: make() for name, make in SCENES.items()}
 Alerts = list[dict[str, object]]
 
 
@@ -91,7 +81,7 @@ def test_where_nothing_is_wrong_nothing_alarms(name: str) -> None:
 def test_by_arrival_the_growing_stream_would_have_raised_a_false_alarm() -> None:
     world = WORLDS["growing"]
     by_arrival = PerformanceWatch(ModelPolicy(pane_ms=PANE_MS))
-    by_arrival.compare_with(Performance("classification", labelled=100_000, errors=6_400))
+    by_arrival.compare_with(Performance("classification", labelled=100_000, errors=6_400, phi=1.0))
     fired = [
         alert["kind"]
         for pane in label_panes(world)

@@ -98,20 +98,23 @@ class VersionWatch:
         self.lifted_panes += pane.lifted
         if isinstance(pane, LabelPane):
             alerts = self._on_labels(pane)
-            self._report(PERFORMANCE, pane.key.end_ms)
+            if self.late.errors is None:  # else judged at the frontier
+                self._report(PERFORMANCE, pane.key.end_ms, _warns(self.performance.alerts(), PERFORMANCE))
         else:
             alerts = self._on_predictions(pane)
-            self._report(DRIFT, pane.key.end_ms)
+            self._report(DRIFT, pane.key.end_ms, _warns(self.alerts(), DRIFT))
         return alerts
 
-    def _report(self, kind: str, at_ms: int) -> None:
-        holds = any(a.firing and a.names[2] != "info" for a in self.alerts() if a.names[0] == kind)
+    def _report(self, kind: str, at_ms: int, holds: bool) -> None:
         if holds != self._reported[kind]:
             self._reported[kind] = holds
             self._worse.report(kind, at_ms, holds)
 
     def advance(self, complete_to_ms: int) -> list[dict[str, Any]]:
         """Both timelines are complete to here (event time): what needs both of them is decided now."""
+        late = self.late.advance(complete_to_ms)
+        for at_ms, holds in self.late.worse:
+            self._report(PERFORMANCE, at_ms, holds)
         alerts: list[dict[str, Any] | None] = []
         for at_ms, since in self._worse.advance(complete_to_ms):
             key, state = self._key(at_ms), self._drift_and_performance
@@ -121,7 +124,7 @@ class VersionWatch:
                 alerts.append(state.on_pane(_WORSE, key, word))
             else:
                 alerts.append(state.withdraw(key, "drift or loss of performance is over"))
-        return [alert for alert in alerts if alert is not None] + self.late.advance(complete_to_ms)
+        return late + [alert for alert in alerts if alert is not None]
 
     @property
     def gone_at_ms(self) -> int:
@@ -277,8 +280,16 @@ class VersionWatch:
             together, alert, self._reported = wire["worse"]
             self._worse.restore(together)
             self._drift_and_performance = AlertState.restore(alert)
+        if (
+            self.late.errors is not None and not self.late.errors.warns
+        ):  # arrival alarmed, and is not asked now
+            self._report(PERFORMANCE, self.last_label_pane or 0, False)
         self.learned = ReferenceProfile.from_json(wire["learned"]) if wire["learned"] else None
         if wire["learner"] is None:
             self.learner = None
         elif self.learner is not None:
             self.learner.restore(wire["learner"])
+
+
+def _warns(alerts: Iterator[ActiveAlert], kind: str) -> bool:
+    return any(alert.firing and alert.names[2] != "info" for alert in alerts if alert.names[0] == kind)

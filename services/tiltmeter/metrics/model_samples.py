@@ -9,6 +9,7 @@ from tiltmeter.core.watcher import Watcher
 from tiltmeter.metrics.alert_samples import alert_samples
 from tiltmeter.metrics.drift_samples import drift_parts
 from tiltmeter.metrics.evidence_samples import evidence_samples
+from tiltmeter.metrics.late_label_samples import late_label_samples
 from tiltmeter.metrics.performance_samples import performance_samples
 from tiltmeter.metrics.sample import Sample
 from tiltmeter.metrics.volume_samples import volume_samples
@@ -18,6 +19,7 @@ FAMILIES: tuple[Callable[[VersionWatch], Iterator[Sample]], ...] = (
     volume_samples,
     performance_samples,
     evidence_samples,
+    late_label_samples,
     alert_samples,
 )
 

@@ -18,6 +18,7 @@ class Baseline:
         self._fewest = fewest
         self._min_samples = min_samples
         self.cohorts = self.n = self.events = 0
+        self._squares = 0.0  # sum of events² / n over cohorts
 
     @property
     def learned(self) -> bool:
@@ -28,6 +29,7 @@ class Baseline:
         """A cohort; one without predictions, or behind the last that was needed, changes nothing."""
         if n and not self.learned:
             self.cohorts, self.n, self.events = self.cohorts + 1, self.n + n, self.events + events
+            self._squares += events * events / n
 
     @property
     def rate(self) -> float:
@@ -38,8 +40,18 @@ class Baseline:
         """99.5 % upper bound of the rate."""
         return clopper_pearson_upper(self.events, self.n)
 
-    def snapshot(self) -> list[int]:
-        return [self.cohorts, self.n, self.events]
+    @property
+    def phi(self) -> float:
+        """Over-dispersion: how much more the cohorts' rates differ than those of independent events would, at least 1
+        (Pearson's chi-square over its degrees of freedom)."""
+        variance = self.rate * (1.0 - self.rate)
+        if self.cohorts < 2 or variance == 0.0:
+            return 1.0
+        spread = self._squares - self.events * self.events / self.n
+        return max(spread / variance / (self.cohorts - 1), 1.0)
+
+    def snapshot(self) -> list[float]:
+        return [self.cohorts, self.n, self.events, self._squares]
 
     def restore(self, wire: list[Any]) -> None:
-        self.cohorts, self.n, self.events = wire
+        self.cohorts, self.n, self.events, self._squares = wire

@@ -50,11 +50,11 @@ class CohortAlarm:
         if held is None or held.mu0 != mu0:
             self._detectors[name] = ErrorRateDetector(mu0, self._log_threshold)
 
-    def add(self, name: str, start_ms: int, n: int, events: int) -> None:
-        """A cohort of one stream; cohorts of a stream come in order of time."""
+    def add(self, name: str, start_ms: int, n: int, events: int, phi: float = 1.0) -> None:
+        """A cohort of one stream, in order of time. ``phi``: the stream's over-dispersion, known before."""
         if name not in self._detectors or n == 0 or start_ms < (self._settled_ms or start_ms):
             return
-        self._detectors[name].on_pane(n, events)
+        self._detectors[name].on_pane(n, events, phi)
         if not self.state.firing:
             self._moved = True
         elif name == self._carrier:

@@ -52,8 +52,12 @@ class LateLabelWatch:
         self.errors = MatureErrors(self.matured, policy) if found and policy.labels == "maturity" else None
         self.delays = Window(max(policy.windows.values()), key.width_ms, LabelAges)
         self._waiting: list[_Waiting] = []
+        #: When, in the last step, the error rate at fixed maturities began to warn (True) or ceased to.
+        self.worse: list[tuple[int, bool]] = []
         self._frontier_ms: int | None = None
         self.gap = ConceptGap(policy)
+        #: Of which cohort width, and whether coverage was as usual; what follows from the state is not part of it.
+        self._nowcasts: tuple[tuple[int, bool], list[tuple[str, Nowcast]]] | None = None
         self._map_of, self._map = "", calibration_map(())
 
     def on_predictions(self, pane: PredictionPane) -> None:
@@ -84,6 +88,7 @@ class LateLabelWatch:
         """Both timelines are complete up to here: judge every cohort that is old enough now. Returns alerts."""
         width = self._key.width_ms
         frontier_ms = frontier_ms // width * width
+        self.worse = []
         if self._frontier_ms is not None and frontier_ms <= self._frontier_ms:
             return []
         self._frontier_ms = frontier_ms
@@ -94,8 +99,9 @@ class LateLabelWatch:
             to_ms = matured.due(frontier_ms)
             if to_ms is not None:
                 m, since = matured.maturity, matured.judged_to_ms
+                # At the next border of a pane: that is where the frontier stands when it becomes due.
                 due += [
-                    (start + m.cohort_ms + m.age_ms, number, start)
+                    (-(-(start + m.cohort_ms + m.age_ms) // width) * width, number, start)
                     for start in self._triangles[m.cohort_ms].cohorts
                     if start < to_ms and (since is None or start >= since)
                 ]
@@ -136,6 +142,7 @@ class LateLabelWatch:
                 self.errors.add(matured, judged, performance)
                 if i + 1 == len(due) or due[i + 1][0] > at_ms:
                     alerts += self.errors.judge(key)
+                    self.worse.append((at_ms, self.errors.warns))
         return alerts
 
     def _forget(self) -> None:
@@ -145,18 +152,25 @@ class LateLabelWatch:
             if before is not None:
                 triangle.forget(before - (DEVELOPED + 1) * width * triangle.with_steps)
 
-    def nowcasts(self) -> Iterator[tuple[str, Nowcast]]:
+    def nowcasts(self) -> list[tuple[str, Nowcast]]:
         """By age of the predictions: those at least so old and younger than the next limit, "0" the youngest. Those
         beyond the largest maturity need no estimate: it is what "in the end" means. While labels are missing,
         matured cohorts do not tell how many are still to come, and nothing is estimated."""
         if not self.matured or self._frontier_ms is None:
-            return
-        width, horizon = self.matured[-1].maturity.cohort_ms, self.matured[-1].maturity.age_ms
-        now, last = self._frontier_ms // width, horizon // width + 1
-        cohorts = {now - start // width - 1: c for start, c in self._triangles[width].cohorts.items()}
+            return []
         usual = not any(m.shortfall.state.firing for m in self.matured)
-        matured = [c for step, c in sorted(cohorts.items()) if step >= last]
-        developed = development(matured if usual else [], last)
+        now = self._frontier_ms // self.matured[-1].maturity.cohort_ms
+        if self._nowcasts is None or self._nowcasts[0] != (now, usual):
+            self._nowcasts = ((now, usual), list(self._estimated(now, usual)))
+        return self._nowcasts[1]
+
+    def _estimated(self, now: int, usual: bool) -> Iterator[tuple[str, Nowcast]]:
+        """Only whole cohort widths count, so that nothing changes before the next one is over."""
+        width, horizon = self.matured[-1].maturity.cohort_ms, self.matured[-1].maturity.age_ms
+        last = horizon // width + 1
+        cohorts = {now - start // width - 1: c for start, c in sorted(self._triangles[width].cohorts.items())}
+        matured = [c for step, c in cohorts.items() if step >= last] if usual else []
+        developed = development(matured, last)
         limits = [0, *(limit for limit in AGE_LIMITS_MS if width <= limit < horizon), horizon]
         for low, high in pairwise(limits):
             # Of a cohort with complete steps 0..s the youngest prediction is s widths old.

@@ -49,10 +49,11 @@ class MatureErrors:
             upper: float | None = clopper_pearson_upper(reference.errors, reference.labelled)
         else:
             upper = baseline.upper if baseline.learned else None
+        phi = baseline.phi if baseline.learned else 1.0
         if upper is not None and matured.covered(judged):
             for severity, alarm in self.alarms.items():
                 alarm.null(matured.maturity.name, upper + self._tolerance[severity])
-                alarm.add(matured.maturity.name, judged.start_ms, judged.classified, wrong)
+                alarm.add(matured.maturity.name, judged.start_ms, judged.classified, wrong, phi)
         baseline.add(judged.classified, wrong)
 
     def judge(self, key: PaneKey) -> Iterator[dict[str, Any]]:
@@ -62,6 +63,10 @@ class MatureErrors:
             )
             if alert is not None:
                 yield alert
+
+    @property
+    def warns(self) -> bool:
+        return any(alarm.state.firing for alarm in self.alarms.values())
 
     def alerts(self) -> Iterator[ActiveAlert]:
         for severity, alarm in self.alarms.items():

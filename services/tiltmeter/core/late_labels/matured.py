@@ -75,7 +75,7 @@ class Matured:
         unlabelled = max(judged.predicted - judged.labelled, 0)
         if self.coverage.learned:
             self.shortfall.null(self.maturity.name, self.allowed)
-            self.shortfall.add(self.maturity.name, start_ms, judged.predicted, unlabelled)
+            self.shortfall.add(self.maturity.name, start_ms, judged.predicted, unlabelled, self.coverage.phi)
         self.coverage.add(judged.predicted, unlabelled)
         return judged
 
