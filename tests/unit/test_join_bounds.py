@@ -5,10 +5,12 @@ from __future__ import annotations
 import orjson
 
 from tiltmeter.core import join_draft
-from tiltmeter.core.join_decision import PREDICTIONS
+from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
 from tiltmeter.core.joiner import Joiner
 from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.policy import JoinPolicy
+from tiltmeter.core.panes.label_pane import LabelPane
+from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.policy import JoinPolicy, ModelPolicy
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.events.columns import LogRecord
 
@@ -53,3 +55,28 @@ def test_unusable_optional_fields_are_counted() -> None:
     event = {"prediction_id": "a", "model": "m", "at": 1, "prediction": 1, "weight": "2"}
     decision, _ = joiner.decide(PREDICTIONS, 0, 1, [LogRecord(0, -1, None, orjson.dumps(event))])
     assert decision.counters == {"imperfect\x1fpredictions\x1fweight": 1}
+
+
+def test_combinations_of_segments_are_bounded_and_the_whole_is_still_complete() -> None:
+    values = tuple(str(i) for i in range(20))
+    policy = JoinPolicy(default=ModelPolicy(segments={"a": values, "b": values}))
+    joiner = Joiner(0, MemoryStore(), policy, ReferenceBook())
+    events = [
+        {"prediction_id": f"{m}-{a}-{b}", "model": f"m{m}", "at": 1_000, "prediction": 1}
+        | {"segments": {"a": a, "b": b}}
+        for m in range(20)
+        for a in values
+        for b in values
+    ]
+    for side, written in (
+        (PREDICTIONS, events),
+        (FEEDBACK, [{"prediction_id": e["prediction_id"], "at": 1_000, "label": 1} for e in events]),
+    ):
+        log = [LogRecord(i, -1, None, orjson.dumps(event)) for i, event in enumerate(written)]
+        decision, rejected = joiner.decide(side, 0, len(log), log)
+        assert not rejected
+        joiner.apply(decision, 0)
+    assert len(joiner.state.groups) <= join_draft.MOST_SEGMENT_GROUPS + 20
+    whole = [pane for pane in joiner.state.open.values() if pane.key.segment == ""]
+    assert sum(pane.events for pane in whole if isinstance(pane, PredictionPane)) == len(events)
+    assert sum(pane.total().n for pane in whole if isinstance(pane, LabelPane)) == len(events)

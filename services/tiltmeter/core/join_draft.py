@@ -19,6 +19,8 @@ from tiltmeter.events.columns import Int64
 
 #: Versions that one partition tells apart, and the name of all others.
 MOST_GROUPS, OTHER_NAMES = 1_000, "__other__"
+#: With their segments. Beyond, labels of new versions count in the whole alone.
+MOST_SEGMENT_GROUPS = 5_000
 
 
 def merged(counts: dict[int, int], change: dict[int, int]) -> dict[int, int]:
@@ -59,6 +61,8 @@ class Draft:
     def group(self, names: JoinGroup) -> int:
         """The partition's number for this version and its segments; a new one is part of the decision. Beyond
         MOST_GROUPS all new versions are one: names come from the stream, and state must not grow with them."""
+        if names not in self._group_index and len(self._groups) >= MOST_SEGMENT_GROUPS:
+            names = names[:2]
         if names[:2] not in self._versions and len(self._versions) >= MOST_GROUPS:
             names = (OTHER_NAMES, OTHER_NAMES)
         if names not in self._group_index:
