@@ -12,9 +12,12 @@ from tiltmeter.core.drift.adwin import PaneAdwin
 from tiltmeter.core.drift.adwin_gate import gate_excess
 from tiltmeter.core.drift.bounded_loss import BoundedLossDetector
 from tiltmeter.core.drift.categorical import at_least, categorical_distance
+from tiltmeter.core.drift.category_detector import CategoryDetector
+from tiltmeter.core.drift.cdf_detector import CdfDetector
 from tiltmeter.core.drift.distances import coarsen, jensen_shannon, psi, wasserstein
-from tiltmeter.core.drift.error_rate import ErrorRateDetector
+from tiltmeter.core.drift.error_rate import STEPS, ErrorRateDetector
 from tiltmeter.core.drift.ks import KsBudget, ks_bounds, ks_distance
+from tiltmeter.core.drift.rate_bank import RateBank
 from tiltmeter.core.histogram import atomic_mask, counts_by_search, counts_by_sort, edges_from_reference
 
 FEATURES = 20
@@ -68,11 +71,29 @@ def main() -> None:
         for _ in range(FEATURES):
             at_least(categorical_distance(*shares), budget)
 
+    cdf = CdfDetector([reference] * FEATURES, (0.05, 0.10), [0.007] * FEATURES)
+    one_tolerance = CdfDetector([reference] * FEATURES, (0.05,), [0.007] * FEATURES)
+    panes = [counts_by_sort(edges, rng.normal(size=2_000)) for _ in range(FEATURES)]
+    seen, independent = cdf.below(panes), np.ones(FEATURES)
+    known = {f"{k:02}": 1_000 for k in range(20)}
+    categories = CategoryDetector([(known, 0)] * FEATURES, (0.05, 0.10), [0.01] * FEATURES)
+    shared = categories.shares([dict.fromkeys(known, 100)] * FEATURES)
+    rates = RateBank(np.full((4 * FEATURES + 1, 1), 0.021), STEPS)
+    cells = np.full(4 * FEATURES + 1, 2_000), np.full((4 * FEATURES + 1, 1), 20), np.ones(4 * FEATURES + 1)
+
     calls: dict[str, Callable[[], object]] = {
         f"KS bounds and D_lo, {FEATURES} features one by one": every_ks,
         f"KS bounds, {FEATURES} features stacked": lambda: ks_bounds(*stacked),
         f"categorical bound, {FEATURES} features of 100": every_category,
         f"PSI, JS and Wasserstein, {FEATURES} features": every_gauge,
+        f"CDF e-SR, {FEATURES} features, tau .05": lambda: one_tolerance.on_pane(*seen, independent),
+        f"CDF e-SR, {FEATURES} features, tau .05 and .10": lambda: cdf.on_pane(*seen, independent),
+        f"cumulative counts at the grid, {FEATURES} features": lambda: cdf.below(panes),
+        f"bound of all evidence, {FEATURES} features": cdf.bank.bound,
+        f"category e-SR, {FEATURES} features of 20, two tau": lambda: categories.on_pane(
+            *shared, independent
+        ),
+        f"cell-state e-SR, {FEATURES} features of 4 states": lambda: rates.on_pane(*cells),
         "error-rate e-SR": lambda: error.on_pane(100, 10),
         "bounded-loss e-SR": lambda: loss.on_pane(100, 6.0, 0.6),
         "PaneAdwin after a day of minutes": lambda: adwin.on_pane(1_000, 80.0, 80.0),

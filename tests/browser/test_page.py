@@ -51,6 +51,7 @@ def test_what_fires_is_grouped_by_subject_with_evidence_and_guarantee(page: Page
     assert "critical" in cards[0]
     assert any("also warning since" in card for card in cards)
     assert all("Guarantee: " in card for card in cards)
+    assert any("basket_value largely drifted, by" in card for card in cards)
     assert len(page.find("#timeline .episode")) == len(page.find("#transitions > li")) >= 4
 
 

@@ -97,6 +97,8 @@ def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
             for name, window in (watch.predictions.items() if watch.features else ())
             if watch.features is not None
         },
+        "drifted": watch.features.drifted() if watch.features is not None else {},
+        "bad_cells": watch.quality.beyond(),
         "adwin": {
             "mean": _number(watch.performance.adwin.mean),
             "width": watch.performance.adwin.width,

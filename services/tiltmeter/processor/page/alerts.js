@@ -20,6 +20,7 @@ function renderFiring(firing) {
   groups.forEach(([a, ...also], i) => show(byId('firing').children[i], [a, also], () => [
     h('div', { class: 'head' }, sign(a.severity, false), h('b', { class: a.severity }, a.severity), h('span', {}, kindOf(a)), h('span', {}, `since ${time(a.since)}`)),
     h('p', {}, a.summary),
+    about(a.subjects),
     evidence(a.evidence),
     promise(a.guarantee),
     also.length ? h('p', { class: 'also' }, `also ${also.map((b) => `${b.severity} since ${time(b.since)}`).join(', ')}`) : null,
@@ -45,8 +46,14 @@ function transition(a) {
       h('span', {}, resolved ? `${subjectOf(a)}: after ${duration(a.resolved_at - a.first_at)}` : a.summary)),
     h('div', { class: 'more' },
       resolved ? h('p', { class: 'small' }, a.summary) : null,
-      evidence(a.evidence), promise(a.guarantee),
+      about(a.subjects), evidence(a.evidence), promise(a.guarantee),
       h('p', { class: 'promise' }, `${kindOf(a)} by ${a.detector} · pane ${moment(a.pane_start)} to ${time(a.pane_end)} · id ${a.id.slice(0, 12)}`))));
+}
+
+/** The features that an alert about several names, the worst first. */
+function about(subjects) {
+  if (!subjects || !subjects.length) return null;
+  return h('div', { class: 'about' }, subjects.map((one) => h('span', {}, h('b', {}, one.name), ` ${one.state.replaceAll('_', ' ')}, by ${one.decided_by.replaceAll('_', ' ').replace('+', ' and ')}`)));
 }
 
 function evidence(numbers) {
@@ -54,10 +61,7 @@ function evidence(numbers) {
     h('div', {}, h('dt', {}, name.replaceAll('_', ' ')), h('dd', {}, name === 'labels' || name === 'rows' ? count(value) : number(value)))));
 }
 
-function promise(guarantee) {
-  const unknown = 'Its guarantee stands in the alerts topic: another worker published it.';
-  return h('p', { class: 'promise' }, guarantee ? `Guarantee: ${guarantee}.` : unknown);
-}
+const promise = (guarantee) => h('p', { class: 'promise' }, `Guarantee: ${guarantee}.`);
 
 let spoken = null;
 

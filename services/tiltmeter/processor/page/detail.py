@@ -14,7 +14,6 @@ from tiltmeter.processor.page.performance_points import performance_points
 def detail(watch: VersionWatch, window: str, alerts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """``window`` names a window of predictions; ``alerts`` are those of the model, oldest first."""
     mine = [a for a in alerts if (a["version"], a["segment"]) == (watch.version, watch.segment)]
-    guarantees = {(a["kind"], a["subject"], a["severity"]): a["guarantee"] for a in mine}
     return {
         "model": watch.model,
         "version": watch.version,
@@ -24,13 +23,12 @@ def detail(watch: VersionWatch, window: str, alerts: Iterable[dict[str, Any]]) -
         "distributions": list(distributions(watch.features, watch.predictions[window].total))
         if watch.features is not None
         else [],
-        "firing": [_firing(a, guarantees.get(a.names)) for a in watch.alerts() if a.firing],
+        "firing": [_firing(a) for a in watch.alerts() if a.firing],
         "timeline": mine,
     }
 
 
-def _firing(alert: ActiveAlert, guarantee: str | None) -> dict[str, Any]:
-    """``guarantee`` is None when this worker has not published the alert itself, but restored it."""
+def _firing(alert: ActiveAlert) -> dict[str, Any]:
     kind, subject, severity = alert.names
     state = alert.state
     return {
@@ -41,5 +39,6 @@ def _firing(alert: ActiveAlert, guarantee: str | None) -> dict[str, Any]:
         "last": state.last_ms,
         "summary": state.summary,
         "evidence": state.evidence,
-        "guarantee": guarantee,
+        "subjects": state.subjects,
+        "guarantee": state.subject.guarantee if state.subject is not None else "",
     }

@@ -18,7 +18,7 @@ function renderWindows(m, changed) {
 function renderDrift(m, detail) {
   show(byId('drift-legend'), [m.reference_state, m.drift_tolerances], () => (m.reference_state === 'ready' ? legend(m) : []));
   const drift = m.drift[detail.window] || {};
-  const rank = (d) => SEVERITIES.indexOf(levelOf(drift[d.name] || {}, m.drift_tolerances) || 'ok');
+  const rank = (d) => SEVERITIES.indexOf(worst(levelOf(drift[d.name] || {}, m.drift_tolerances), decided(m, d)));
   const sorted = [...detail.distributions].sort((a, b) => rank(a) - rank(b) || b.output - a.output || a.name.localeCompare(b.name));
   const shown = view.all ? sorted : sorted.slice(0, FIRST_CARDS);
   const furthest = Math.min(1, Math.max(2 * Math.max(...Object.values(m.drift_tolerances)), ...Object.values(drift).map((d) => 1.15 * (d.sample_low || 0))));
@@ -28,7 +28,7 @@ function renderDrift(m, detail) {
   } else {
     cards.shown = null;
     keyed(cards, shown, (d) => d.name, (d) => h('section', { 'aria-label': d.output ? 'predictions' : d.name }));
-    shown.forEach((d, i) => show(cards.children[i], [d, drift[d.name], furthest, m.min_samples], () => card(cards.children[i], d, drift[d.name] || {}, m, furthest)));
+    shown.forEach((d, i) => show(cards.children[i], [d, drift[d.name], furthest, m.min_samples, decided(m, d), m.bad_cells[d.name]], () => card(cards.children[i], d, drift[d.name] || {}, m, furthest)));
   }
   const more = byId('all-features');
   more.hidden = sorted.length <= FIRST_CARDS;
@@ -36,20 +36,27 @@ function renderDrift(m, detail) {
 }
 
 function card(element, d, drift, m, furthest) {
-  const level = levelOf(drift, m.drift_tolerances);
-  element.setAttribute('class', `card ${level || ''}`);
+  const [level, held] = [levelOf(drift, m.drift_tolerances), decided(m, d)];
+  element.setAttribute('class', `card ${worst(level, held) === 'ok' ? '' : worst(level, held)}`);
   const title = d.output ? 'predictions' : d.name;
   return [
     h('div', { class: 'head' }, h('h3', { title }, title), level
       ? h('p', { class: level }, sign(level, false), ` at least ${distance(drift.at_least)}`)
+      : held ? h('p', { class: held }, sign(held, false), ' drifted, and not proved to be back')
       : h('p', { class: 'soft' }, drift.rows >= m.min_samples ? reassured(drift, m) : `${count(drift.rows || 0)} rows: too few`)),
     h('p', { class: 'unseen' }, `KS distance at least ${distance(drift.at_least)}, estimated ${distance(drift.sample_low)}, at most ${distance(drift.at_most)}, of ${count(drift.rows)} rows.`),
     ...distributionPicture(d),
     intervalPicture(drift, m.drift_tolerances, furthest),
     h('div', { class: 'axis' }, h('span', {}, `KS ${distance(drift.sample_low)}, surely ${distance(drift.at_least)} to ${distance(drift.at_most)}`), h('span', {}, `${compact(drift.rows)} rows`)),
+    m.bad_cells[d.name] ? h('p', { class: 'warning' }, sign('warning', false), ` too many ${m.bad_cells[d.name].join(', ').replaceAll('_', ' ')}`) : null,
     troubled(d.cells),
   ];
 }
+
+/** The severity of what the detectors hold this feature for, whatever the chosen window shows; null if it is well. */
+const decided = (m, d) => [null, 'info', 'warning'][m.drifted[d.name] || 0];
+
+const worst = (...levels) => SEVERITIES.find((severity) => levels.includes(severity)) || 'ok';
 
 /** Not shown to drift is not shown to be well: that takes enough rows. */
 const reassured = (drift, m) => (drift.at_most <= m.drift_tolerances.info ? 'within tolerance' : 'no drift shown');
