@@ -20,13 +20,20 @@ from tiltmeter.metrics.join_samples import REASONS
 from tiltmeter.metrics.table import METRICS
 
 Series = list[tuple[dict[str, str], float]]
-#: These need what is not in this scene: an expectation, an engine with a broker, scores, latencies, a bad weight.
+#: These need what is not in this scene: an expectation, an engine with a broker, scores, latencies, river, a bad
+#: weight.
 ELSEWHERE = {
     "expectation_violations",
     "consumer_lag_records",
     "prediction_score",
     "log_loss",
     "brier_score",
+    "roc_auc",
+    "average_precision",
+    "score_separation",
+    "calibration_in_the_large",
+    "expected_calibration_error",
+    "comparison_drifts",
     "serving_latency_seconds",
     "imperfect_fields",
 }

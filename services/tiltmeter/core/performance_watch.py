@@ -13,6 +13,7 @@ from tiltmeter.core.drift.adwin import AdwinUpdate, PaneAdwin
 from tiltmeter.core.drift.adwin_gate import gate_excess
 from tiltmeter.core.drift.e_detector import Evidence
 from tiltmeter.core.drift.overdispersion import Overdispersion
+from tiltmeter.core.drift.river_comparison import RiverComparison
 from tiltmeter.core.drift.snapshot import SnapshotMismatchError
 from tiltmeter.core.loss_bank import LossBank
 from tiltmeter.core.panes.key import PaneKey
@@ -45,6 +46,7 @@ class PerformanceWatch:
         self._adwin = PaneAdwin()
         self.adwin: AdwinUpdate = self._adwin.update()
         self.cuts = {"up": 0, "down": 0}
+        self.comparison = RiverComparison(policy.compare) if policy.compare else None
         self._banks: dict[str, LossBank] = {}
         #: By severity, by subject. Of one severity at most one is firing.
         self._alerts: dict[str, dict[str, AlertState]] = {severity: {} for severity in SEVERITIES}
@@ -113,6 +115,8 @@ class PerformanceWatch:
         self.adwin = self._adwin.on_pane(losses.n, losses.total, losses.squares, key.start_ms)
         if self.adwin.cut is not None:
             self.cuts[self.adwin.cut] += 1
+        if self.comparison is not None:
+            self.comparison.on_pane(losses.n, losses.total)
         alerts = [self._judge(severity, bank, key, outcomes) for severity, bank in self._banks.items()]
         if "warning" in self._banks:
             alerts.append(self._judge_gate(self._banks["warning"], key, outcomes))

@@ -49,6 +49,8 @@ class ModelPolicy:
     joint: bool = True  # watch how features go together, where the reference says how they did
     labels: str = "arrival"  # arrival | maturity: which error rate may page (docs/late-labels.md)
     maturities: tuple[int, ...] = (HOUR, DAY, 7 * DAY, 30 * DAY)  # ages at which labels are judged
+    quantile: float = 0.5  # regression: of the pinball loss that is shown
+    compare: tuple[str, ...] = ()  # river's drift detectors on the errors, counted beside ours
     loss_scale: float = 1.0  # regression without a reference: unit in which errors are quantised
     silent_windows: int = 3  # longest windows without an event after which a version is no longer shown
     forget_ms: int = 45 * DAY  # without a prediction for so long, and silent, a version is forgotten

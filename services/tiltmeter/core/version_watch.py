@@ -23,7 +23,7 @@ from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.quality_watch import QualityWatch
-from tiltmeter.core.reference import ReferenceProfile
+from tiltmeter.core.reference import Performance, ReferenceProfile
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word, withdraw_all
 from tiltmeter.core.windows import Window
@@ -79,6 +79,12 @@ class VersionWatch:
     @property
     def policy(self) -> ModelPolicy:
         return self._policy
+
+    @property
+    def first_performance(self) -> Performance | None:
+        """Of the version's first reference, whose units, cap and residual bins hold for all its outcomes."""
+        reference = self._references.first(self.model, self.version)
+        return reference.performance if reference else None
 
     def alerts(self) -> Iterator[ActiveAlert]:
         """Every alert this version can raise, firing or not."""

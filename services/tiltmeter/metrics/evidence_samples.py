@@ -13,9 +13,11 @@ def evidence_samples(watch: VersionWatch) -> Iterator[Sample]:
     """Before the first label pane a model that decides its task itself has no signal to name."""
     of = (watch.model, watch.version, watch.segment)
     performance = watch.performance
-    for severity, evidence in performance.evidence.items():
-        detector = f"e_detector_{severity}"
-        yield Sample("drift_evidence_ratio", (*of, detector, performance.subject), evidence.ratio)
+    for severity, subject, ratio in performance.ratios():
+        yield Sample("drift_evidence_ratio", (*of, f"e_detector_{severity}", subject), ratio)
+    if performance.comparison is not None:
+        for detector, drifts in performance.comparison.drifts.items():
+            yield Sample("comparison_drifts", (*of, detector), drifts)
     if performance.evidence:
         phi = performance.phi
         yield Sample("overdispersion", (*of, performance.subject), math.nan if phi is None else phi)

@@ -7,17 +7,21 @@ from collections.abc import Callable, Iterable, Iterator
 from tiltmeter.core.version_watch import VersionWatch
 from tiltmeter.core.watcher import Watcher
 from tiltmeter.metrics.alert_samples import alert_samples
+from tiltmeter.metrics.class_samples import class_samples
 from tiltmeter.metrics.drift_samples import drift_parts
 from tiltmeter.metrics.evidence_samples import evidence_samples
 from tiltmeter.metrics.late_label_samples import late_label_samples
 from tiltmeter.metrics.performance_samples import performance_samples
 from tiltmeter.metrics.sample import Sample
+from tiltmeter.metrics.score_samples import score_samples
 from tiltmeter.metrics.volume_samples import volume_samples
 
 #: Each reads one version and segment and leads its labels with (model, version, segment).
 FAMILIES: tuple[Callable[[VersionWatch], Iterator[Sample]], ...] = (
     volume_samples,
     performance_samples,
+    class_samples,
+    score_samples,
     evidence_samples,
     late_label_samples,
     alert_samples,

@@ -17,8 +17,11 @@ def performance_samples(watch: VersionWatch) -> Iterator[Sample]:
         of = (watch.model, watch.version, watch.segment, window)
         yield Sample("window_samples", of, labels.total.n)
         enough = labels.total.n >= watch.min_samples
-        for name, value in _values(labels.total).items():
+        values = _values(labels.total)
+        for name, value in values.items():
             yield Sample(name, of, value if enough else math.nan)
+        if "mae" in values:
+            yield from _of_errors(watch, of, labels.total, enough)
 
 
 def _values(outcomes: Outcomes) -> dict[str, float]:
@@ -36,3 +39,14 @@ def _values(outcomes: Outcomes) -> dict[str, float]:
         values["bias"] = regression.bias(outcomes)
         values["r2"] = regression.r2(outcomes)
     return values
+
+
+def _of_errors(
+    watch: VersionWatch, of: tuple[str, ...], outcomes: Outcomes, enough: bool
+) -> Iterator[Sample]:
+    quantile, reference = watch.policy.quantile, watch.first_performance
+    loss = regression.pinball_loss(outcomes, quantile)
+    yield Sample("pinball_loss", (*of, f"{quantile:g}"), loss if enough else math.nan)
+    if reference is not None and reference.residual_counts:
+        distance = regression.residual_ks(outcomes, reference)
+        yield Sample("residual_ks", of, distance if enough else math.nan)

@@ -13,7 +13,7 @@ Kind = Literal["counter", "gauge", "histogram"]
 Fold = Literal["sum", "max", "drop"]
 MODEL = ("model", "version", "segment")
 #: Labels whose values come from outside or grow with the load; all others have a handful of values.
-OPEN_LABELS = frozenset({*MODEL, "feature", "subject", "reference_id", "partition"})
+OPEN_LABELS = frozenset({*MODEL, "feature", "subject", "class", "reference_id", "partition"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Metric:
         return f"tiltmeter_{self.name}" + ("_total" if self.kind == "counter" else "")
 
 
+_MEASURES = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 _ALL = [
     Metric("predictions", "counter", "Predictions counted in closed panes.", MODEL),
     Metric("prediction_errors", "counter", "Predictions that serving code reported as failed.", MODEL),
@@ -78,6 +79,58 @@ _ALL = [
         MODEL,
     ),
     Metric(
+        "pinball_loss",
+        "gauge",
+        "Mean quantile loss in the target's units.",
+        (*MODEL, "window", "quantile"),
+    ),
+    Metric(
+        "residual_ks", "gauge", "KS distance of the errors from those of the reference.", (*MODEL, "window")
+    ),
+    *(
+        Metric(f"class_{measure}_ratio", "gauge", f"{name} of one class.", (*MODEL, "window", "class"))
+        for measure, name in _MEASURES.items()
+    ),
+    *(
+        Metric(
+            f"average_{measure}_ratio", "gauge", f"{name} over all classes.", (*MODEL, "window", "average")
+        )
+        for measure, name in _MEASURES.items()
+    ),
+    Metric(
+        "balanced_accuracy_ratio",
+        "gauge",
+        "Mean recall of the classes that are true at least once.",
+        (*MODEL, "window"),
+    ),
+    Metric("matthews_correlation", "gauge", "Correlation of predicted and true class.", (*MODEL, "window")),
+    Metric("kappa", "gauge", "Cohen's kappa: agreement beyond chance.", (*MODEL, "window")),
+    Metric(
+        "roc_auc",
+        "gauge",
+        "Area under the ROC curve: proved lower bound, estimate, upper bound.",
+        (*MODEL, "window", "bound"),
+    ),
+    Metric(
+        "average_precision",
+        "gauge",
+        "Area under the precision-recall curve: proved lower bound, estimate, upper bound.",
+        (*MODEL, "window", "bound"),
+    ),
+    Metric(
+        "score_separation",
+        "gauge",
+        "KS distance between the scores of positives and of negatives.",
+        (*MODEL, "window"),
+    ),
+    Metric("calibration_in_the_large", "gauge", "Mean of score - label.", (*MODEL, "window")),
+    Metric(
+        "expected_calibration_error",
+        "gauge",
+        "Mean gap between score and share of positives over 15 bins; biased upwards.",
+        (*MODEL, "window"),
+    ),
+    Metric(
         "drift_ks",
         "gauge",
         "KS distance from the reference: proved lower bound, sample estimate, upper bound.",
@@ -118,6 +171,12 @@ _ALL = [
     ),
     Metric("adwin_mean", "gauge", "Mean of ADWIN's adaptive window.", (*MODEL, "signal")),
     Metric("adwin_cuts", "counter", "Cuts of ADWIN's window.", (*MODEL, "signal", "direction")),
+    Metric(
+        "comparison_drifts",
+        "counter",
+        "Drifts a detector of river has found in the errors.",
+        (*MODEL, "detector"),
+    ),
     Metric(
         "alert_active",
         "gauge",

@@ -17,6 +17,8 @@ from tiltmeter.settings.section import default as _default
 #: Combinations of segments a join partition tells apart per version, and the length of one.
 MOST_COMBINATIONS, MOST_SEGMENT_CHARACTERS = 500, 200
 
+RiverDetector = Literal["ADWIN", "KSWIN", "PageHinkley", "DDM", "EDDM", "FHDDM", "HDDMA", "HDDMW"]
+
 
 class ToleranceSettings(Section):
     feature_ks: float = Field(0.05, gt=0, lt=1)
@@ -83,6 +85,10 @@ class ModelSettings(Section):
         ("1h", "1d", "7d", "30d"),
         "Ages at which labels are judged: of 1m, 5m, 1h, 6h, 1d, 3d, 7d, 14d, 30d, 60d, 90d.",
     )
+    quantile: float = Field(0.5, gt=0, lt=1, description="Regression: of the pinball loss that is shown.")
+    compare: tuple[RiverDetector, ...] = Field(
+        (), description="River's drift detectors on the errors, counted beside ours; they alarm nothing."
+    )
     loss_scale: float = Field(1.0, gt=0, description="Regression without a reference: unit of errors.")
     silent_windows: int = Field(
         3,
@@ -140,6 +146,8 @@ class ModelSettings(Section):
             joint=self.joint,
             labels=self.labels,
             maturities=self.maturities,
+            quantile=self.quantile,
+            compare=self.compare,
             loss_scale=self.loss_scale,
             silent_windows=self.silent_windows,
             forget_ms=self.forget_after,
