@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tiltmeter.core.conjunction import Conjunction
-from tiltmeter.core.feature_watch import TOGETHER, FeatureWatch
+from tiltmeter.core.feature_watch import FeatureWatch
 from tiltmeter.core.history import History
 from tiltmeter.core.join_state import Pane
 from tiltmeter.core.joint_watch import JointWatch
@@ -25,18 +24,9 @@ from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.quality_watch import QualityWatch
 from tiltmeter.core.reference import Performance, ReferenceProfile
 from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word, withdraw_all
+from tiltmeter.core.verdicts import ActiveAlert, withdraw_all
 from tiltmeter.core.windows import Window
-
-#: Kinds of alerts that are critical when they come together (semantics 27).
-DRIFT, PERFORMANCE = "feature_drift", "performance"
-_WORSE = Subject(
-    "drift_and_performance",
-    TOGETHER,
-    "critical",
-    "drift_and_performance",
-    "fires only while warnings of drift and of performance both fire, at the same event time; see their own alerts",
-)
+from tiltmeter.core.worse_together import DRIFT, PERFORMANCE, WorseTogether
 
 Predictions = Window[PredictionPane]
 Labels = Window[Outcomes]
@@ -71,9 +61,7 @@ class VersionWatch:
         self.last_label_pane: int | None = None
         self.lifted_panes = 0
         self.history = History()
-        self._worse = Conjunction(DRIFT, PERFORMANCE)
-        self._drift_and_performance = AlertState(policy.tolerances.clear_panes)
-        self._reported = dict.fromkeys((DRIFT, PERFORMANCE), False)
+        self._worse = WorseTogether(policy.tolerances.clear_panes)
         self.min_samples = policy.tolerances.min_samples
 
     @property
@@ -96,8 +84,7 @@ class VersionWatch:
         yield from self.performance.alerts()
         yield from self.late.alerts()
         yield from self.estimated.alerts()
-        state = self._drift_and_performance
-        yield ActiveAlert((_WORSE.kind, _WORSE.name, _WORSE.severity), state.firing, state)
+        yield self._worse.alert()
 
     def on_pane(self, pane: Pane) -> list[dict[str, Any]]:
         """A closed, merged pane; panes of each kind come in order of time. Returns alerts to publish."""
@@ -105,32 +92,20 @@ class VersionWatch:
         if isinstance(pane, LabelPane):
             alerts = self._on_labels(pane)
             if self.late.errors is None:  # else judged at the frontier
-                self._report(PERFORMANCE, pane.key.end_ms, _warns(self.performance.alerts(), PERFORMANCE))
+                self._worse.report(
+                    PERFORMANCE, pane.key.end_ms, _warns(self.performance.alerts(), PERFORMANCE)
+                )
         else:
             alerts = self._on_predictions(pane)
-            self._report(DRIFT, pane.key.end_ms, _warns(self.alerts(), DRIFT))
+            self._worse.report(DRIFT, pane.key.end_ms, _warns(self.alerts(), DRIFT))
         return alerts
-
-    def _report(self, kind: str, at_ms: int, holds: bool) -> None:
-        if holds != self._reported[kind]:
-            self._reported[kind] = holds
-            self._worse.report(kind, at_ms, holds)
 
     def advance(self, complete_to_ms: int) -> list[dict[str, Any]]:
         """Both timelines are complete to here (event time): what needs both of them is decided now."""
         late = self.late.advance(complete_to_ms)
         for at_ms, holds in self.late.worse:
-            self._report(PERFORMANCE, at_ms, holds)
-        alerts: list[dict[str, Any] | None] = []
-        for at_ms, since in self._worse.advance(complete_to_ms):
-            key, state = self._key(at_ms), self._drift_and_performance
-            if since:
-                lasting = {f"{kind}_seconds": (at_ms - began) / 1000 for kind, began in since.items()}
-                word = Word(True, False, lasting, "inputs have drifted and performance has fallen")
-                alerts.append(state.on_pane(_WORSE, key, word))
-            else:
-                alerts.append(state.withdraw(key, "drift or loss of performance is over"))
-        return late + [alert for alert in alerts if alert is not None]
+            self._worse.report(PERFORMANCE, at_ms, holds)
+        return late + self._worse.advance(complete_to_ms, self._key)
 
     @property
     def gone_at_ms(self) -> int:
@@ -254,7 +229,7 @@ class VersionWatch:
             "late": self.late.snapshot(),
             "estimated": self.estimated.snapshot(),
             "history": self.history.snapshot(),
-            "worse": [self._worse.snapshot(), self._drift_and_performance.snapshot(), self._reported],
+            "worse": self._worse.snapshot(),
             "learner": self.learner.snapshot() if self.learner else None,
             "learned": self.learned.to_json().decode() if self.learned else None,
         }
@@ -283,13 +258,11 @@ class VersionWatch:
             self.estimated.restore(wire["estimated"])
         self.history.restore(wire.get("history", []))
         if "worse" in wire:
-            together, alert, self._reported = wire["worse"]
-            self._worse.restore(together)
-            self._drift_and_performance = AlertState.restore(alert)
+            self._worse.restore(wire["worse"])
         if (
             self.late.errors is not None and not self.late.errors.warns
         ):  # arrival alarmed, and is not asked now
-            self._report(PERFORMANCE, self.last_label_pane or 0, False)
+            self._worse.report(PERFORMANCE, self.last_label_pane or 0, False)
         self.learned = ReferenceProfile.from_json(wire["learned"]) if wire["learned"] else None
         if wire["learner"] is None:
             self.learner = None
