@@ -37,12 +37,14 @@ KEY = PaneKey(START, PANE_MS, "fraud", "1", "")
 @dataclass
 class World:
     """``per_day(day)`` predictions; from ``worse_from`` on the model finds fewer positives; from ``slow_from`` on
-    reviews of predicted positives take ten times as long."""
+    reviews of predicted positives take ten times as long; from ``right_slow_from`` on only those that find the model
+    right."""
 
     days: int
     per_day: Callable[[int], float] = lambda _: 3_000.0
     worse_from: int = 10_000
     slow_from: int = 10_000
+    right_slow_from: int = 10_000
     seed: int = 5
     at: Ints = field(init=False)
     known: Ints = field(init=False)
@@ -59,7 +61,8 @@ class World:
         found = rng.random(n) < np.where(worse, 0.60, 0.79)
         alarmed = rng.random(n) < np.where(worse, 0.08, 0.047)
         self.said = np.where(self.truth, found, alarmed)
-        review = rng.lognormal(0.0, 0.5, n) * np.where(day >= self.slow_from, 10.0, 1.0)
+        slow = (day >= self.slow_from) | ((day >= self.right_slow_from) & self.truth)
+        review = rng.lognormal(0.0, 0.5, n) * np.where(slow, 10.0, 1.0)
         missed = np.clip(rng.normal(12.0, 3.0, n), 3.0, 29.0)
         delay = np.where(self.said, review, np.where(self.truth, missed, 30.0))
         self.known = self.at + (delay * DAY).astype(np.int64)

@@ -17,7 +17,7 @@ from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import DAY, ModelPolicy
 from tiltmeter.core.reference import Performance
 
-WORLDS = {name: make() for name, make in SCENES.items()}
+WORLDS = {name: make() for name, make in SCENES.items()} | {"right slow": World(100, right_slow_from=80)}
 Alerts = list[dict[str, object]]
 
 
@@ -102,13 +102,17 @@ def test_a_worse_model_alarms_at_the_earliest_maturity_within_days() -> None:
     assert all(DAY < a["first_at"] - since <= 4 * DAY for a in alerts)  # type: ignore[operator]
 
 
-def test_slow_labels_alarm_as_coverage_and_never_as_accuracy() -> None:
-    alerts, _ = watched("slow")
+@pytest.mark.parametrize(("name", "days"), [("slow", 3), ("right slow", 8)])
+def test_slow_labels_alarm_as_coverage_and_never_as_accuracy(name: str, days: int) -> None:
+    """Also where only labels that would prove the model right are slow, so that most that come prove it wrong."""
+    alerts, seen = watched(name)
     assert {a["kind"] for a in alerts} == {"label_coverage"}
     assert {a["severity"] for a in alerts} == {"warning"}
     first = alerts[0]
     assert first["subject"] == "labels_within_1d"
-    assert first["first_at"] - START <= (WORLDS["slow"].slow_from + 4) * DAY  # type: ignore[operator]
+    assert first["first_at"] - START <= (80 + days) * DAY  # type: ignore[operator]
+    if name == "right slow":
+        assert seen.matured[0].accuracy() < 0.3
 
 
 def test_delays_are_quantiles_within_their_age_bucket() -> None:

@@ -117,6 +117,20 @@ def test_labels_are_counted_under_the_names_their_predictions_are_counted_by() -
     assert again.snapshot() == triangle.snapshot()
 
 
+def test_a_triangle_that_kept_less_than_is_asked_now_is_left() -> None:
+    kept = Triangle(DAY, 7, with_steps=True)
+    kept.add_predictions(0, 5, {"1": 5}, NOTHING)
+    more, steps, less = Triangle(DAY, 9, True), Triangle(DAY, 7, True), Triangle(DAY, 5, False)
+    for other in (more, steps, less):
+        other.restore(kept.snapshot())
+    assert (len(more.cohorts), len(steps.cohorts), len(less.cohorts)) == (0, 1, 1)
+    plain = Triangle(DAY, 7, with_steps=False)
+    plain.add_predictions(0, 5, {"1": 5}, NOTHING)
+    again = Triangle(DAY, 7, with_steps=True)
+    again.restore(plain.snapshot())
+    assert not again.cohorts
+
+
 def test_what_is_forgotten_does_not_come_back() -> None:
     triangle = Triangle(HOUR, 5, with_steps=False)
     triangle.add_predictions(0, 5, {"1": 5}, NOTHING)

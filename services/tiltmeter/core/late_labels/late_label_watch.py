@@ -139,7 +139,7 @@ class LateLabelWatch:
             performance = reference.performance if reference else None
             alerts += self.gap.add(matured, judged, cohort, performance, key)
             if self.errors is not None:
-                self.errors.add(matured, judged, performance)
+                self.errors.add(matured, judged, performance, self._usual)
                 if i + 1 == len(due) or due[i + 1][0] > at_ms:
                     alerts += self.errors.judge(key)
                     self.worse.append((at_ms, self.errors.warns))
@@ -152,13 +152,18 @@ class LateLabelWatch:
             if before is not None:
                 triangle.forget(before - (DEVELOPED + 1) * width * triangle.with_steps)
 
+    @property
+    def _usual(self) -> bool:
+        """No maturity's labels are known to be missing."""
+        return not any(m.shortfall.state.firing for m in self.matured)
+
     def nowcasts(self) -> list[tuple[str, Nowcast]]:
         """By age of the predictions: those at least so old and younger than the next limit, "0" the youngest. Those
         beyond the largest maturity need no estimate: it is what "in the end" means. While labels are missing,
         matured cohorts do not tell how many are still to come, and nothing is estimated."""
         if not self.matured or self._frontier_ms is None:
             return []
-        usual = not any(m.shortfall.state.firing for m in self.matured)
+        usual = self._usual
         now = self._frontier_ms // self.matured[-1].maturity.cohort_ms
         if self._nowcasts is None or self._nowcasts[0] != (now, usual):
             self._nowcasts = ((now, usual), list(self._estimated(now, usual)))

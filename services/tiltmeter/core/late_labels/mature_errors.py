@@ -26,8 +26,8 @@ class MatureErrors:
     """Two severities over all maturities, each the mean of the maturities' e-SR statistics.
 
     A maturity is judged against its own first cohorts, or against the reference if labels are complete by then: only
-    then do its labels say what a reference's do. A cohort with too few labels is not judged: that labels are slow
-    or missing is said by coverage, and must not look like a worse model.
+    then do its labels say what a reference's do. A cohort with too few labels is not judged, and while coverage
+    alarms only cohorts with all labels are: that labels are slow or missing must not look like a worse model.
     """
 
     def __init__(self, matured: Sequence[Matured], policy: ModelPolicy) -> None:
@@ -40,8 +40,8 @@ class MatureErrors:
             severity: CohortAlarm(streams, days, t.clear_panes) for severity, days in self._days.items()
         }
 
-    def add(self, matured: Matured, judged: Judged, reference: Performance | None) -> None:
-        """A cohort that has come of age."""
+    def add(self, matured: Matured, judged: Judged, reference: Performance | None, usual: bool) -> None:
+        """A cohort that has come of age; ``usual``: no maturity's labels are known to be missing."""
         wrong = judged.classified - judged.right
         baseline = matured.errors
         known = matured.complete and reference is not None and reference.task == "classification"
@@ -50,7 +50,7 @@ class MatureErrors:
         else:
             upper = baseline.upper if baseline.learned else None
         phi = baseline.phi if baseline.learned else 1.0
-        if upper is not None and matured.covered(judged):
+        if upper is not None and (matured.full(judged) or (usual and matured.covered(judged))):
             for severity, alarm in self.alarms.items():
                 alarm.null(matured.maturity.name, upper + self._tolerance[severity])
                 alarm.add(matured.maturity.name, judged.start_ms, judged.classified, wrong, phi)

@@ -16,6 +16,8 @@ from tiltmeter.core.verdicts import ActiveAlert, Subject
 
 #: Labels that come for at least this share of the predictions are as good as complete: nothing selects them.
 COMPLETE = 0.99
+#: Share of the labels whose absence is not noticed yet, when errors are judged.
+_RELATIVE = 0.02
 KIND = "label_coverage"
 
 
@@ -87,8 +89,23 @@ class Matured:
         return upper + min(self._tolerance, (1.0 - upper) / 2)
 
     def covered(self, judged: Judged) -> bool:
-        """Has the cohort about as many labels as it should? Where too few came, who got one is a selection."""
-        return self.coverage.learned and judged.predicted - judged.labelled <= self.allowed * judged.predicted
+        """Have this cohort, the last four, and all recent ones as many labels as they should? Where too few came, who
+        got one is a selection, and errors among them say little. A heuristic that only ever silences: fewer than the
+        baseline's lower bound by 2 % and two standard deviations are too few."""
+        if not self.coverage.learned or judged.predicted - judged.labelled > self.allowed * judged.predicted:
+            return False
+        expected = (1.0 - _RELATIVE) * (1.0 - self.coverage.upper)
+        variance = self.coverage.phi * self.coverage.rate * (1.0 - self.coverage.rate)
+        for last in (1, 4, len(self.recent)):
+            n = sum(j.predicted for j in self.recent[-last:])
+            missing = expected * n - sum(j.labelled for j in self.recent[-last:])
+            if missing > 2.0 * math.sqrt(variance * n):
+                return False
+        return True
+
+    def full(self, judged: Judged) -> bool:
+        """Has (nearly) every prediction a label, in this cohort as in the baseline?"""
+        return self.complete and judged.labelled >= COMPLETE * judged.predicted
 
     def alert(self, key: PaneKey) -> dict[str, Any] | None:
         return self.shortfall.judge(

@@ -93,6 +93,8 @@ class Triangle:
 
     def snapshot(self) -> dict[str, Any]:
         return {
+            "buckets": self.buckets,
+            "with_steps": self.with_steps,
             "from": self._from_ms,
             "cohorts": [
                 [
@@ -108,6 +110,9 @@ class Triangle:
         }
 
     def restore(self, wire: dict[str, Any]) -> None:
+        """One that kept less than is asked now is left: its cohorts would look as if labels had not come."""
+        if wire["buckets"] < self.buckets or (self.with_steps and not wire["with_steps"]):
+            return
         self._from_ms = wire["from"]
         self.cohorts = {
             start: Cohort(predicted, dict(classes), _tallies(ages), _tallies(steps), *promised)
