@@ -212,3 +212,11 @@ def test_unknown_features_and_categories_are_counted_together() -> None:
     assert pane.features["c"].categories == {"(unseen)": 2}
     assert pane.features["c"].cells.tolist() == [2, 0, 0, 0, 0, 2]
     assert pane.features["x"].cells.tolist() == [1, 0, 0, 0, 1, 0]
+
+
+def test_beyond_a_reference_without_a_value_a_cell_is_out_of_range_once() -> None:
+    reference = build_reference({"x": [math.nan] * 4}, model="m", version="1")
+    event = b'{"prediction_id":"1","model":"m","version":"1","at":1,"prediction":0,"features":{"x":1.5}}'
+    columns, _ = decode_predictions([LogRecord(0, -1, None, event)])
+    pane = fill_pane(KEY, columns, columns.groups[0], np.arange(1), reference)
+    assert pane.features["x"].cells.tolist() == [1, 0, 0, 0, 1, 0]

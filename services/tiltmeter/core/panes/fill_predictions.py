@@ -151,8 +151,8 @@ def _count_numbers(
     else:
         counts.bins, scores = counts_and_scores(profile.edges, values, table)
     counts.cells[OK] = values.size
-    below = np.count_nonzero(values < profile.minimum)
-    counts.cells[OUT_OF_RANGE] = below + np.count_nonzero(values > profile.maximum)
+    outside = (values < profile.minimum) | (values > profile.maximum)
+    counts.cells[OUT_OF_RANGE] = np.count_nonzero(outside)
     return scores
 
 
