@@ -17,8 +17,21 @@ from tiltmeter.core.drift.cdf_detector import CdfDetector
 from tiltmeter.core.drift.distances import coarsen, jensen_shannon, psi, wasserstein
 from tiltmeter.core.drift.error_rate import STEPS, ErrorRateDetector
 from tiltmeter.core.drift.ks import KsBudget, ks_bounds, ks_distance
+from tiltmeter.core.drift.principal_components import reconstruction_error
 from tiltmeter.core.drift.rate_bank import RateBank
-from tiltmeter.core.histogram import atomic_mask, counts_by_search, counts_by_sort, edges_from_reference
+from tiltmeter.core.drift.second_moments import SecondMomentDetector, correlations, fourth_powers, moments
+from tiltmeter.core.histogram import (
+    atomic_mask,
+    bin_counts,
+    counts_and_scores,
+    counts_by_search,
+    counts_by_sort,
+    edges_from_reference,
+)
+from tiltmeter.core.joint_profile import JointProfile
+from tiltmeter.core.panes.fill_joint import JointRows
+from tiltmeter.core.panes.joint_counts import JointCounts
+from tiltmeter.core.reference_builder import build_reference
 
 FEATURES = 20
 PANES_IN_A_DAY = 1_440
@@ -37,11 +50,58 @@ def histograms(rng: np.random.Generator, edges: np.ndarray) -> None:
         print(f"{size:>8,} {search / size * 1e9:>12.1f} {sort / size * 1e9:>12.1f}")
 
 
+def together(rng: np.random.Generator) -> dict[str, Callable[[], object]]:
+    """What panes pay for how features go together, per row; returns what a closed pane costs."""
+    print(
+        f"\n{'':>8} {'histograms':>12} {'and joint':>12} {'products':>12}   ns per row, {FEATURES} features"
+    )
+    calls: dict[str, Callable[[], object]] = {}
+    for features in (FEATURES, 50):
+        rows = rng.normal(size=(20_000, features)) + rng.normal(size=(20_000, 1))
+        names = [f"x{j:02}" for j in range(features)]
+        profile = build_reference(dict(zip(names, rows.T, strict=True)), model="m", version="1")
+        joint = profile.joint
+        assert joint is not None
+        edges = [profile.features[name].edges for name in names]
+
+        def fill(values: np.ndarray, edges: list = edges, joint: JointProfile = joint) -> JointCounts:
+            cells = JointRows(joint, values.shape[1])
+            for name, at, row, table in zip(joint.features, edges, values, joint.scores, strict=True):
+                cells.put(name, row, counts_and_scores(at, row, table)[1], None)
+            return cells.counts()
+
+        def plain(values: np.ndarray, edges: list = edges) -> None:
+            for at, row in zip(edges, values, strict=True):
+                bin_counts(at, row)
+
+        for size in (100, 1_000, 4_096, 20_000) if features == FEATURES else ():
+            values = np.ascontiguousarray(rows[:size].T)
+            scores = np.rint(values * 32)
+            costs = [
+                seconds(lambda values=values: plain(values), 20),
+                seconds(lambda values=values: fill(values), 20),
+                seconds(lambda scores=scores: JointCounts.of(scores, 0), 20),
+            ]
+            print(f"{size:>8,}" + "".join(f" {cost / size * 1e9:>12.0f}" for cost in costs))
+        pane = fill(np.ascontiguousarray(rows[:2_000].T))
+        powers = fourth_powers(joint, [profile.features[name].counts // 10 for name in names])
+        detector = SecondMomentDetector(joint, powers * 10, 0.1, 13.0)
+        calls |= {
+            f"second-moment e-SR, {features} features": lambda d=detector, p=pane, q=powers: d.on_pane(p, q),
+            f"correlations, {features} features": lambda p=pane: correlations(p),
+            f"reconstruction error, {features} features": lambda p=pane, j=joint: reconstruction_error(
+                moments(p), j.components
+            ),
+        }
+    return calls
+
+
 def main() -> None:
     rng = np.random.default_rng(0)
     reference_values = rng.normal(size=100_000)
     edges = edges_from_reference(reference_values)
     histograms(rng, edges)
+    joint = together(rng)
 
     reference, atomic = counts_by_sort(edges, reference_values), atomic_mask(edges)
     window = counts_by_sort(edges, rng.normal(0.1, size=10_000))
@@ -99,6 +159,7 @@ def main() -> None:
         "PaneAdwin after a day of minutes": lambda: adwin.on_pane(1_000, 80.0, 80.0),
         "ADWIN gate": lambda: gate_excess(adwin.update(), 0.08, 0.02, math.exp(13)),
     }
+    calls |= joint
     print(f"\n{'':>48} µs per pane")
     for name, call in calls.items():
         print(f"{name:>48} {seconds(call) * 1e6:>11.1f}")
