@@ -148,11 +148,11 @@ def test_drift_of_two_margins_is_not_joint_drift() -> None:
     assert model.watch._moments.evidence().alarm  # the evidence is there, the second condition is not
 
 
-def test_rows_beyond_the_reference_warn_as_data_quality() -> None:
+def test_rows_beyond_the_reference_warn() -> None:
     model = Model()
     model.panes(5)
     alerts = model.panes(10, far_out)
-    assert ("data_quality", "warning", "firing") in said(alerts)
+    assert ("outliers", "warning", "firing") in said(alerts)
     assert model.watch.drift(model.window.total).outlier_ratio == pytest.approx(0.041, abs=0.01)
 
 
@@ -167,7 +167,7 @@ def test_alerts_resolve_when_all_is_well_again_and_can_fire_again(spoil: Any, na
     assert told(model.panes(40)) == ["resolved"]
     assert told(model.panes(12, spoil)) == ["firing"]
     states = {alert.names: alert.firing for alert in model.watch.alerts()}
-    assert set(states) == {("joint_drift", CORRELATIONS, "info"), ("data_quality", OUTLIERS, "warning")}
+    assert set(states) == {("joint_drift", CORRELATIONS, "info"), ("outliers", OUTLIERS, "warning")}
     ended = model.watch.withdraw(PaneKey(10**6, 10_000, "m", "1", ""))
     assert told(ended) == ["resolved"]
     assert "no longer in force" in ended[0]["summary"]

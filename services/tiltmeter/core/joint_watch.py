@@ -31,7 +31,7 @@ from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word, with
 from tiltmeter.core.windows import Window
 
 #: What the two alerts are about.
-CORRELATIONS, OUTLIERS = "correlations", "outlier_rate"
+CORRELATIONS, OUTLIERS = "(correlations)", "(outliers)"
 #: One-sided 95 % normal quantile, for saying "healthy".
 _Z = 1.645
 #: A sample correlation strays by at most 1/sqrt(n) (standard deviation of Fisher's z), the largest of some
@@ -58,7 +58,7 @@ class JointDrift:
 
 
 class JointWatch:
-    """Two alerts with a proof: ``joint_drift`` and, as data quality, outliers.
+    """Two alerts with a proof: ``joint_drift`` and ``outliers``.
 
     Joint drift is information, not a warning: like drift of one feature it is a hint at the inputs that has not yet
     cost anything, and where the time of day drives two features a short window always correlates them otherwise
@@ -135,6 +135,10 @@ class JointWatch:
         pair = pair_names(self._joint.features, most)
         return JointDrift(counts.rows, pair, before, now, ratio, counts.outliers / counts.rows)
 
+    def evidence(self) -> dict[str, Evidence]:
+        """Where the detector of each alert stands."""
+        return {CORRELATIONS: self._moments.evidence(), OUTLIERS: self._outliers.evidence()}
+
     def _largest_change(self, counts: JointCounts) -> tuple[int, float, float]:
         now = correlations(counts)
         most = int(np.abs(now - self._correlated).argmax())
@@ -210,7 +214,7 @@ class JointWatch:
             f"{self._budget.promise(('outliers',))} while the true share of outliers stays within "
             f"{self._outliers.mu0:.4f} in every pane"
         )
-        return Subject("data_quality", name, "warning", "e_sr", guarantee)
+        return Subject("outliers", name, "warning", "e_sr", guarantee)
 
     def alerts(self) -> Iterator[ActiveAlert]:
         """Every alert this reference can raise here, firing or not."""

@@ -22,6 +22,7 @@ KINDS = (
     "adwin_gate",
     "drift_and_performance",
     "data_quality",
+    "outliers",
     "label_coverage",
     "monitor",
 )

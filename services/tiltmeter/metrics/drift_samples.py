@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from itertools import islice
 
+from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.version_watch import VersionWatch
 from tiltmeter.metrics.sample import Sample
 
@@ -43,6 +44,7 @@ def _drift(watch: VersionWatch, window: str) -> Iterator[Sample]:
             yield Sample("drift_evidence_ratio", (*of, detector, feature), ratio)
         for feature, phi in watch.features.overdispersion().items():
             yield Sample("overdispersion", (*of, feature), math.nan if phi is None else phi)
+    yield from _joint(watch, window, total)
     for feature, sizes in watch.features.effects(total):
         enough = sizes.rows >= watch.min_samples
         labels = (*of, feature, window)
@@ -50,3 +52,18 @@ def _drift(watch: VersionWatch, window: str) -> Iterator[Sample]:
         yield Sample("drift_js", labels, sizes.jensen_shannon if enough else math.nan)
         if sizes.wasserstein is not None:
             yield Sample("drift_wasserstein", labels, sizes.wasserstein if enough else math.nan)
+
+
+def _joint(watch: VersionWatch, window: str, total: PredictionPane) -> Iterator[Sample]:
+    if watch.joint is None:
+        return
+    of, drift = (watch.model, watch.version, watch.segment), watch.joint.drift(total)
+    for name, value in (
+        ("correlation_change", drift.change),
+        ("reconstruction_error_ratio", drift.reconstruction),
+        ("outlier_ratio", drift.outlier_ratio),
+    ):
+        yield Sample(name, (*of, window), value if drift.rows >= watch.min_samples else math.nan)
+    if window == watch.policy.detection_window:
+        for subject, evidence in watch.joint.evidence().items():
+            yield Sample("drift_evidence_ratio", (*of, "e_sr", subject), evidence.ratio)

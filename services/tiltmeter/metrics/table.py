@@ -155,6 +155,24 @@ _ALL = [
         (*MODEL, "feature", "window"),
     ),
     Metric(
+        "correlation_change",
+        "gauge",
+        "Largest change of the rank correlation of two features against the reference.",
+        (*MODEL, "window"),
+    ),
+    Metric(
+        "reconstruction_error_ratio",
+        "gauge",
+        "Error of reconstructing rows from the reference's principal components; 1 is the reference's.",
+        (*MODEL, "window"),
+    ),
+    Metric(
+        "outlier_ratio",
+        "gauge",
+        "Share of rows farther out than 99.9 % of the reference's.",
+        (*MODEL, "window"),
+    ),
+    Metric(
         "drift_evidence_ratio",
         "gauge",
         "Log evidence over log threshold, or proved KS distance over tolerance; 1 alarms.",

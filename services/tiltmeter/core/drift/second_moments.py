@@ -87,7 +87,7 @@ class SecondMomentDetector:
     Components are all pairs, both directions and :data:`LAMBDAS`, with equal weights. Guarantee:
     :class:`EDetector`'s, for any dependence between pairs and between rows. eps, by Maurer & Pontil's
     empirical Bernstein bound over all pairs, covers the reference's sample with probability 1 - ``delta_ref``,
-    the tables of scores taken as given; that they come from the same rows is left out of account. About 60 µs
+    the tables of scores taken as given; that they come from the same rows is left out of account. About .1 ms
     per pane for 20 features, .5 ms for 50.
     """
 
