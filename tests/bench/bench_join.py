@@ -12,10 +12,11 @@ import time
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from bench.throughput.events import Event, feedback, predictions, reference
+from bench.throughput.events import Event, feedback, model_name, predictions, reference
 from tiltmeter.core import joiner as joining
 from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
 from tiltmeter.core.memory_store import MemoryStore
@@ -39,12 +40,12 @@ def records(events: Iterable[Event]) -> list[LogRecord]:
     return [LogRecord(i, e.time_ms + 5, e.key, e.value) for i, e in enumerate(events)]
 
 
-def batches(size: int, events: int, ahead_ms: int) -> list[Batch]:
+def batches(size: int, events: int, ahead_ms: int, models: int) -> list[Batch]:
     """Both sides in order of time: after a batch of predictions the feedback that came meanwhile."""
     labels = records(feedback(events, DELAY_MS))
     work: list[Batch] = []
     done = 0
-    for chunk in _cut(records(predictions(events)), size):
+    for chunk in _cut(records(predictions(events, models)), size):
         until = chunk[-1].timestamp + ahead_ms
         end = bisect_right(labels, until, key=lambda label: label.timestamp)
         came = [(FEEDBACK, part) for part in _cut(labels[done:end], size)]
@@ -96,8 +97,19 @@ def run(work: Sequence[Batch], book: ReferenceBook, decoding: Stopwatch) -> Cost
     return costs
 
 
-def table(title: str, size: int, events: int, ahead_ms: int, decoding: Stopwatch) -> None:
-    work, book = batches(size, events, ahead_ms), ReferenceBook([reference()])
+def table(
+    title: str,
+    size: int,
+    events: int,
+    ahead_ms: int,
+    decoding: Stopwatch,
+    models: int = 1,
+    joint: bool = True,
+) -> None:
+    """``joint``: with a reference that says how features go together."""
+    profile = reference() if joint else replace(reference(), joint=None)
+    profiles = (replace(profile, model=model_name(i, models), reference_id="") for i in range(models))
+    work, book = batches(size, events, ahead_ms, models), ReferenceBook(profiles)
     gc.collect()
     gc.freeze()  # the events of the benchmark are not the join's garbage
     rounds = [run(work, book, decoding) for _ in range(ROUNDS)]
@@ -113,6 +125,8 @@ def table(title: str, size: int, events: int, ahead_ms: int, decoding: Stopwatch
 def main() -> None:
     decoding = Stopwatch()
     table("batches of 4,096", 4_096, EVENTS, IN_TIME, decoding)
+    table("batches of 4,096, no joint profile", 4_096, EVENTS, IN_TIME, decoding, joint=False)
+    table("batches of 4,096, 1,000 models", 4_096, EVENTS // 4, IN_TIME, decoding, models=1_000)
     table("batches of 4,096, all feedback first", 4_096, EVENTS, AHEAD, decoding)
     table("batches of 256", 256, EVENTS // 4, IN_TIME, decoding)
     table("batches of 16", 16, EVENTS // 40, IN_TIME, decoding)

@@ -33,7 +33,12 @@ def prediction_id(number: int) -> str:
     return f"6f1c1d0e-8a52-4d5e-{number:012d}"
 
 
-def predictions(count: int) -> Iterator[Event]:
+def model_name(number: int, models: int) -> str:
+    """Events take turns between models."""
+    return MODEL if models == 1 else f"{MODEL}-{number % models}"
+
+
+def predictions(count: int, models: int = 1) -> Iterator[Event]:
     """425 bytes each, in order of time."""
     rng = np.random.default_rng(7)
     for start in range(0, count, _CHUNK):
@@ -43,7 +48,7 @@ def predictions(count: int) -> Iterator[Event]:
             at, score = START_MS + number * 1000 // PER_SECOND, scores[number - start]
             event = {
                 "prediction_id": prediction_id(number),
-                "model": MODEL,
+                "model": model_name(number, models),
                 "version": VERSION,
                 "at": format_timestamp(at),
                 "features": dict(zip(FEATURES, features[number - start], strict=True)),
