@@ -349,6 +349,30 @@ def test_a_log_without_its_head_and_without_a_claim_is_not_taken_for_an_empty_on
         again.claim()
 
 
+def test_a_claim_too_large_for_the_state_takes_the_partition_and_is_no_place_to_start_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    partition = Partition()
+    partition.predict(100)
+    monkeypatch.setattr("tiltmeter.core.joiner.MOST_CLAIM_BYTES", 10)
+    partition.log.append(partition.joiner.claim())
+    partition.joiner.restore(partition.log[1], 1)
+    monkeypatch.undo()
+    partition.log.append(partition.joiner.claim())
+    partition.joiner.restore(partition.log[2], 2)
+    partition.predict(101, name="b")
+    whole, headless = Partition().joiner, Partition().joiner
+    for offset, raw in enumerate(partition.log):
+        assert whole.restore(raw, offset)
+    assert whole.state.to_wire() == partition.joiner.state.to_wire()
+    headless.restore(partition.log[1], 1)
+    with pytest.raises(JoinLogBrokenError, match="lost its head and holds no claim"):
+        headless.claim()
+    for offset in (2, 3):
+        assert headless.restore(partition.log[offset], offset)
+    assert headless.state.to_wire() == partition.joiner.state.to_wire()
+
+
 def test_a_record_of_another_form_is_refused() -> None:
     with pytest.raises(ValueError, match="form 9; this version reads form 1"):
         Partition().joiner.restore(b'{"form":9}\n', 0)

@@ -12,6 +12,7 @@ Commit order of a micro-batch; the caller does the I/O, a crash between any two 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,9 @@ from tiltmeter.events.columns import Rejected
 from tiltmeter.events.decode import decode_feedback, decode_predictions
 from tiltmeter.events.rejection import reject_conflicting
 
+#: A claim's state is compressed to a fifth or less. One that is larger still (thousands of models with open panes)
+#: goes without: then the join log needs its head, or another claim, to be restored from.
+MOST_CLAIM_BYTES = 6 << 20
 _START_OVER = (
     "Records are missing. Stop all workers, delete the local state folder of this partition and restart; if the "
     "message returns, the log itself lost records: start over under a new topic prefix."
@@ -216,7 +220,11 @@ class Joiner:
             )
         wire = self.state.to_wire()
         wire["epoch"] = self.state.epoch + 1
-        return orjson.dumps({"form": FORM, "type": "claim", "epoch": wire["epoch"], "state": wire}) + b"\n"
+        header = {"form": FORM, "type": "claim", "epoch": wire["epoch"]}
+        state = zlib.compress(orjson.dumps(wire), 1)
+        if len(state) > MOST_CLAIM_BYTES:
+            state = b""  # takes the partition all the same, but is nothing to start from
+        return orjson.dumps(header) + b"\n" + state
 
     def restore(self, raw: bytes, log_offset: int) -> bool:
         """Apply one record of the join log; False where it is void: written by an owner that had lost the
@@ -244,8 +252,11 @@ class Joiner:
             else:
                 self.apply(decision, log_offset)
             return True
+        if state.log_next == 0 and not body:  # a claim that was too large to hold the state
+            self._headless = True
+            return True
         if state.log_next == 0:
-            self.state = JoinState.from_wire(header["state"])
+            self.state = JoinState.from_wire(orjson.loads(zlib.decompress(body)))
             self._headless = False
         self.state.epoch = header["epoch"]
         self.state.log_next = log_offset + 1

@@ -10,12 +10,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any
-
-import orjson
 
 from tiltmeter.core.pane_merge import PaneMerge
 from tiltmeter.core.pane_messages import PANE, read_message
@@ -28,6 +25,7 @@ from tiltmeter.events.columns import LogRecord
 from tiltmeter.kafka.producer import LogProducer
 from tiltmeter.kafka.reference_topic import reference_record
 from tiltmeter.kafka.topics import TopicNames
+from tiltmeter.processor.snapshot_parts import Snapshot, parts, whole_ones
 from tiltmeter.processor.stage import Batch
 
 #: Alerts per model for the status page, and how many of them outlive the worker.
@@ -56,6 +54,7 @@ class WatchPartition:
         self._policy = policy
         self._references = references
         self._from: dict[str, int] = {}  # model → first offset its snapshot does not contain
+        self._place: dict[str, int] = {}  # model → where its newest snapshot is
         self._sources = PaneMerge(policy.delay_ms)  # what the source partitions have said, for new models
         self._next = 0
         self._end_at_start = 0
@@ -67,14 +66,15 @@ class WatchPartition:
 
     def restore(self, records: list[LogRecord], log_end: int) -> int | None:
         """Take up the latest snapshot of each model; returns where to read on, None for the beginning."""
-        for record in records:
-            if record.key is None or record.value is None:
-                continue
-            header, raw = zlib.decompress(record.value).split(b"\n", 1)
-            model, taken = record.key.decode(), orjson.loads(header)
-            self._watcher(model).restore(raw)
-            self._from[model] = taken["next"]
-            self.alerts[model] = deque(taken.get("alerts", ()), maxlen=ALERTS_SHOWN)
+        newest: dict[str, Snapshot] = {}
+        for found in whole_ones(records):
+            known = newest.get(found.model)
+            if known is None or known.about["next"] < found.about["next"]:
+                newest[found.model] = found
+        for model, (_, place, about, state) in newest.items():
+            self._watcher(model).restore(state)
+            self._from[model], self._place[model] = about["next"], place
+            self.alerts[model] = deque(about["alerts"], maxlen=ALERTS_SHOWN)
         self._end_at_start = log_end
         return min(self._from.values(), default=None)
 
@@ -151,12 +151,10 @@ class WatchPartition:
         """Write the state of every model that has changed, with the offset up to which it has read."""
         sent = []
         for model in sorted(self._changed):
-            shown = list(self.alerts.get(model, ()))[-ALERTS_KEPT:]
-            header = orjson.dumps({"next": self._next, "alerts": shown})
-            value = zlib.compress(header + b"\n" + self.watchers[model].snapshot(), 1)
-            sent.append(
-                await self._producer.produce(self._names.snapshots, self._partition, model.encode(), value)
-            )
+            about = {"next": self._next, "alerts": list(self.alerts.get(model, ()))[-ALERTS_KEPT:]}
+            place = self._place[model] = 1 - self._place.get(model, 1)
+            for key, value in parts(Snapshot(model, place, about, self.watchers[model].snapshot())):
+                sent.append(await self._producer.produce(self._names.snapshots, self._partition, key, value))
         for delivered in sent:
             await delivered
         self._changed.clear()
