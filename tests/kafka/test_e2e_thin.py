@@ -35,6 +35,9 @@ idle_after = "1h"
 [models.{MODEL}]
 pane = "10s"
 windows = {{ short = 6, long = 360 }}
+
+[models.{MODEL}.tolerances]
+learning_panes = 0
 """
 
 
