@@ -2,7 +2,7 @@
 
 A pane is closable when the smallest watermark has reached its end plus the delay. Here the events that bring it there
 are sent after everything else has been processed, and the clock starts just before they are handed to the emitter:
-their way into Kafka counts, too.
+their way into Kafka counts, too. Nothing is learned first (``learning_panes = 0``): each trial has one pane only.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ idle_after = "10m"
 
 [default]
 pane = "1s"
+
+[default.tolerances]
+learning_panes = 0
 """
 PANE_MS = DELAY_MS = 1_000
 ROWS = 1_000  # in the one pane of a trial
