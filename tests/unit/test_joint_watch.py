@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -214,6 +215,17 @@ def test_with_another_tolerance_evidence_starts_over_but_alerts_stay() -> None:
     stricter.restore(orjson.loads(orjson.dumps(model.watch.snapshot())))
     assert stricter._moments.evidence().log_evidence == -math.inf
     assert [a.firing for a in stricter.alerts()] == [True, False]
+
+
+def test_what_fires_ends_when_the_policy_no_longer_asks() -> None:
+    model = Model()
+    model.panes(12, flipped)
+    off = JointWatch(model.reference, replace(POLICY, joint=False))
+    off.restore(orjson.loads(orjson.dumps(model.watch.snapshot())))
+    model.watch = off
+    ended = model.panes(3, flipped)
+    assert said(ended) == [("joint_drift", "info", "resolved")]
+    assert "joint is off" in ended[0]["summary"]
 
 
 def test_a_reference_without_a_joint_profile_is_refused() -> None:

@@ -98,7 +98,9 @@ class JointWatch:
 
     def on_pane(self, pane: PredictionPane, window: Window[PredictionPane]) -> list[dict[str, Any]]:
         """Judge ``pane`` after it has entered the detection window; returns alerts to publish. A pane without a
-        complete row changes nothing."""
+        complete row changes nothing. Where the policy no longer asks, what fires ends."""
+        if not self._policy.joint:
+            return withdraw_all(self.alerts(), pane.key, "withdrawn: joint is off for the model")
         counts = pane.joint
         if counts is None or counts.rows == 0:
             return []

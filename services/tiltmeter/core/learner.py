@@ -2,6 +2,7 @@
 
 Deterministic: it is made from merged panes in order of time, so every replay learns the same reference with the
 same id. What the first predictions were like is taken as good: if the model starts broken, that is the reference.
+Panes hold no rows, so a learned reference cannot say how features go together.
 """
 
 from __future__ import annotations

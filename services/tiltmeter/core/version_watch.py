@@ -195,7 +195,7 @@ class VersionWatch:
         compared, self.features = self.features, None
         if reference is not None:
             self.features = FeatureWatch(reference, self._policy, compared)
-        jointly = reference is not None and reference.joint is not None and self._policy.joint
+        jointly = reference is not None and reference.joint is not None
         self.joint = JointWatch(reference, self._policy) if reference is not None and jointly else None
         if self.total.reference_id != reference_id:
             self.predictions = self._prediction_windows(reference_id)

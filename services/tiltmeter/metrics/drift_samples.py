@@ -55,7 +55,7 @@ def _drift(watch: VersionWatch, window: str) -> Iterator[Sample]:
 
 
 def _joint(watch: VersionWatch, window: str, total: PredictionPane) -> Iterator[Sample]:
-    if watch.joint is None:
+    if watch.joint is None or not watch.policy.joint:
         return
     of, drift = (watch.model, watch.version, watch.segment), watch.joint.drift(total)
     for name, value in (
