@@ -88,7 +88,7 @@ class FamilyAlert:
         worst = ranked[0]
         far = worst.numbers.get("estimate")
         shown = f"KS distance about {far:.3f}" if far is not None else "KS distance unknown"
-        shown += f", proved to exceed {worst.numbers['tolerance']:g} by {worst.by.replace('+', ' and ')}"
+        shown += f", proved beyond {worst.numbers['tolerance']:g} by {worst.by.replace('+', ' and ')}"
         if len(ranked) == 1:
             alone = "the predictions have" if self._of == 1 else f"{worst.name} has"
             return f"{alone} drifted: {shown}"

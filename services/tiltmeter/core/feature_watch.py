@@ -108,8 +108,15 @@ class FeatureWatch:
                 drift = of.drift(counts_of(window.total, name), phi[name])
                 for level, tolerance in enumerate(self._tolerances):
                     stream = (name, level)
+                    ahead = stream in crossed and drift.low <= tolerance
                     found = Finding(
-                        drift, tolerance, stream in crossed, log_m.get(stream, -math.inf), alone, phi[name]
+                        drift,
+                        of.drift(counts[name], phi[name]) if ahead else None,
+                        tolerance,
+                        stream in crossed,
+                        log_m.get(stream, -math.inf),
+                        alone,
+                        phi[name],
                     )
                     if self._onsets[name][level].on_pane(found, counts[name], of, self._clear_panes):
                         self._evidence.restart(name, level)

@@ -18,9 +18,11 @@ _CLEAR = math.sqrt(math.log(2 / 0.05) / 2)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the detectors say of one distribution at one tolerance after a pane."""
+    """What the detectors say of one distribution at one tolerance after a pane. ``drift`` is of the detection window,
+    ``pane`` of the pane alone: e-SR may be ahead of a window that still holds much of the time before."""
 
     drift: Drift
+    pane: Drift | None
     tolerance: float
     crossed: bool  # the e-SR detector has declared it
     log_evidence: float  # -inf if it is far from its threshold
@@ -37,12 +39,14 @@ class Finding:
         return self.crossed or self.drift.low > self.tolerance
 
     def numbers(self) -> dict[str, float]:
+        ahead = self.pane is not None and self.pane.estimate > self.drift.estimate
+        shown = self.pane if self.pane is not None and ahead else self.drift
         numbers = {
             "at_least": max(self.drift.low, 0.0),
-            "estimate": self.drift.estimate,
+            "estimate": shown.estimate,
             "tolerance": self.tolerance,
             "evidence_ratio": min(max(self.log_evidence / self.log_threshold, 0.0), 1e6),
-            "rows": float(self.drift.rows),
+            "rows": float(shown.rows),
         }
         return {name: value for name, value in numbers.items() if math.isfinite(value)}
 

@@ -44,7 +44,7 @@ _EXAMPLE: JsonDict = {
     "last_at": "2026-01-07T12:00:10.000Z",
     "evidence": {"at_least": 0.112, "estimate": 0.14, "tolerance": 0.1, "drifted": 1.0, "of": 5.0},
     "guarantee": "on average at most one false alarm in 200 days while every true KS distance stays within 0.05",
-    "summary": "income has drifted: KS distance about 0.140, proved to exceed 0.1 by ks_window",
+    "summary": "income has drifted: KS distance about 0.140, proved beyond 0.1 by ks_window",
     "detector": "ks_window+e_sr",
     "subjects": [
         {
