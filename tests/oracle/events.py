@@ -41,7 +41,12 @@ def read(side: str, offset: int, timestamp: int, value: bytes | None) -> Row | s
     }
     if side == "feedback":
         revision = event.get("revision")
-        return {**row, "revision": revision if type(revision) is int and revision >= 0 else -1}
+        propensity = _number(event.get("label_propensity"))
+        return {
+            **row,
+            "revision": revision if type(revision) is int and revision >= 0 else -1,
+            "propensity": propensity if propensity is not None and 0 < propensity <= 1 else None,
+        }
     features = event.get("features")
     return {
         **row,

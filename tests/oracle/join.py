@@ -97,6 +97,13 @@ def _task(policy: Any, references: Any, names: tuple[str, str]) -> str:
     return first.performance.task if task == "auto" and first and first.performance else task
 
 
+def _task_of(row: Row, policy: Any, references: Any) -> str:
+    task = _task(policy, references, (row["model"], row["version"]))
+    return (
+        ("regression" if isinstance(row["outcome"], float) else "classification") if task == "auto" else task
+    )
+
+
 def _label(joined: Joined, row: Row, answer: Row, policy: Any, references: Any) -> None:
     names = (row["model"], row["version"])
     model, width = policy.model(row["model"]), policy.model(row["model"]).pane_ms
@@ -111,6 +118,8 @@ def _label(joined: Joined, row: Row, answer: Row, policy: Any, references: Any) 
         pane["feedback"]["matched"] += 1
         into = pane["cells"].setdefault(label_panes.cell(row["at"], known), label_panes.empty())
         label_panes.add(into, outcome)
+        if row["outcome"] is not None and row["ok"] and _task_of(row, policy, references) == "classification":
+            label_panes.add_weighted(pane, answer["propensity"], row["class"] == answer["class"])
         return
     truth = row["truth"]
     both = (truth["number"], answer["number"])

@@ -104,6 +104,19 @@ def scored(score: float, positive: bool) -> dict[tuple[str, int], int]:
     }
 
 
+def add_weighted(pane: dict[str, Any], propensity: float | None, right: bool) -> None:
+    if propensity is None:
+        return
+    sums = pane.setdefault("weighted", dict.fromkeys(("n", "weight", "right", "squares", "refused"), 0))
+    if propensity < 0.01:
+        sums["refused"] += 1
+        return
+    sums["n"] += 1
+    sums["weight"] += fixed(1 / propensity)
+    sums["right"] += fixed(1 / propensity) * right
+    sums["squares"] += fixed((1 / propensity) * (1 / propensity))
+
+
 def fixed(value: float) -> int:
     """A term as an integer multiple of 2^-20, not beyond ±2^50."""
     if abs(value) >= 2.0**30:

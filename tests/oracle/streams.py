@@ -176,6 +176,8 @@ def _feedback(rng: random.Random, name: str, now: int) -> dict[str, Any]:
     event: dict[str, Any] = {"prediction_id": name, "at": now, "label": label}
     if rng.random() < 0.3:
         event["revision"] = rng.choice([0, 1, 1, 2, 3, -1, "two"])
+    if rng.random() < 0.3:
+        event["label_propensity"] = rng.choice([rng.random(), 1, 0.5, 0.01, 0.009, 0, -1, 2, "half"])
     if rng.random() < 0.02:
         event["label"] = rng.choice(WILD)
     return event

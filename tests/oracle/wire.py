@@ -30,6 +30,7 @@ def plain_pane(wire: dict[str, Any]) -> dict[str, Any]:
         "feedback": {name: n for name, n in content["feedback"].items() if n},
         "cells": {(cell["cohort"], cell["age"]): _outcomes(cell) for cell in content["cells"]},
         "corrections": {item["pane"]: _outcomes(item) for item in content["corrections"]},
+        **({"weighted": content["weighted"]} if "weighted" in content else {}),
     }
 
 
@@ -43,6 +44,7 @@ def plain_oracle(joined: Joined) -> dict[Name, dict[str, Any]]:
                 "feedback": dict(pane["feedback"]),
                 "cells": {cell: _no_zeros(outcomes) for cell, outcomes in pane["cells"].items()},
                 "corrections": {start: _no_zeros(change) for start, change in pane["corrections"].items()},
+                **({"weighted": pane["weighted"]} if "weighted" in pane else {}),
             }
     return panes
 

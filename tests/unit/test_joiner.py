@@ -374,7 +374,7 @@ def test_a_claim_too_large_for_the_state_takes_the_partition_and_is_no_place_to_
 
 
 def test_a_record_of_another_form_is_refused() -> None:
-    with pytest.raises(ValueError, match="form 9; this version reads form 1"):
+    with pytest.raises(ValueError, match="form 9; this version reads form 2"):
         Partition().joiner.restore(b'{"form":9}\n', 0)
 
 

@@ -19,6 +19,7 @@ from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.outcomes import SUMS, Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.panes.weighted import Weighted
 from tiltmeter.core.policy import DAY, HOUR, MINUTE
 from tiltmeter.core.reference_builder import build_reference
 from tiltmeter.events.columns import LogRecord
@@ -70,6 +71,7 @@ def label_pane(rng: random.Random) -> LabelPane:
     pane.feedback["matched"] = rng.randint(0, 9)
     pane.cells = {(60_000 * rng.randint(0, 3), rng.randint(0, 2)): outcomes(rng) for _ in range(3)}
     pane.corrections = {10_000 * rng.randint(0, 3): outcomes(rng) for _ in range(2)}
+    pane.weighted = Weighted(*(rng.randint(0, 9) for _ in range(5)))
     return pane
 
 

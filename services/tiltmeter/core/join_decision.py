@@ -17,7 +17,7 @@ from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.pending_store import Bucket
 from tiltmeter.events.columns import KEY_BYTES
 
-FORM = 1
+FORM = 2
 #: Sides of the join: the two source topics.
 PREDICTIONS, FEEDBACK = "predictions", "feedback"
 #: What the rows of a partition are numbered by: model, version, then a segment for each configured name.
@@ -114,7 +114,10 @@ def split_header(raw: bytes) -> tuple[dict[str, Any], memoryview]:
     cut = raw.index(b"\n")
     header: dict[str, Any] = orjson.loads(raw[:cut])
     if header.get("form") != FORM:
-        raise ValueError(f"join-log record of form {header.get('form')!r}; this version reads form {FORM}")
+        raise ValueError(
+            f"join-log record of form {header.get('form')!r}; this version reads form {FORM}. "
+            "Run the version that wrote it, or begin anew with another topic_prefix and an empty state_dir."
+        )
     return header, memoryview(raw)[cut + 1 :]
 
 

@@ -32,6 +32,7 @@ def decide_feedback(draft: Draft, columns: FeedbackColumns) -> Decision:
     rows["at"] = columns.event_ms
     rows["seen"], rows["natural"] = seen, natural
     rows["label"], rows["value"], rows["revision"] = columns.label, columns.value, columns.revision
+    rows["propensity"] = columns.propensity
     found, waiting = _find_predictions(draft, columns.keys, seen // draft.policy.bucket_ms)
     for bucket, predictions in found.items():
         _label(draft, columns.keys, rows, bucket, predictions)

@@ -1,6 +1,6 @@
 """The bytes of what waits in the pending store: fixed-width rows, so that a batch of them is one numpy array.
 
-The first byte is the version of the form. Changing a form means a new version and a reader for the old one.
+The first byte is the version of the form. Rows of another form are refused, not guessed at.
 """
 
 from __future__ import annotations
@@ -53,9 +53,16 @@ FEEDBACK: Final = np.dtype(
         ("label", _CLASS),
         ("value", "<f8"),
         ("revision", "<i8"),
+        ("propensity", "<f8"),
     ]
 )
-FORM: Final = 1
+#: 2: feedback carries its propensity.
+FORM: Final = 2
+
+
+class RowFormError(ValueError):
+    """Rows that another version of Tiltmeter wrote. Operator action: run that version, or begin anew, with an empty
+    ``state_dir`` and another ``topic_prefix``: the source topics are read again as far as they reach."""
 
 
 def split_rows(rows: NDArray[Any]) -> list[bytes]:
@@ -65,5 +72,8 @@ def split_rows(rows: NDArray[Any]) -> list[bytes]:
 
 
 def parse_rows(values: list[bytes], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Read values of exactly one row each back as a structured array."""
-    return np.frombuffer(b"".join(values), dtype=dtype)
+    """Read values of exactly one row each back as a structured array. :class:`RowFormError` for another form."""
+    raw = b"".join(values)
+    if values and values[0][0] != FORM:
+        raise RowFormError(f"a row of form {values[0][0]} waits in the store; this version reads form {FORM}")
+    return np.frombuffer(raw, dtype=dtype)

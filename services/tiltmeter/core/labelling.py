@@ -19,6 +19,7 @@ from tiltmeter.core.panes.fixed_point import total
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.panes.weighted import Weighted
 from tiltmeter.core.policy import JoinPolicy
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.rows_by import rows_by
@@ -63,9 +64,12 @@ class Labelling:
         columns = (predictions["group"].astype(np.int64), truth["pane"], cohort, age)
         for (group, start, cohort_ms, bucket), rows in rows_by(*columns):
             outcomes = self._outcomes(predictions[rows], feedback["label"][rows], feedback["value"][rows])
+            weighted = self._weighted(predictions[rows], feedback[rows])
             for pane in self._panes(group, start):
                 pane.feedback["matched"] += int(rows.size)
                 pane.cells.setdefault((cohort_ms, bucket), Outcomes()).add(outcomes)
+                if weighted:
+                    pane.weighted.add(weighted)
         return truth
 
     def next_label(self, prediction: Rows, truth: Rows, feedback: Rows) -> Rows:
@@ -137,6 +141,17 @@ class Labelling:
         model, version, *_ = self._groups[group]
         first = self._references.first(model, version)
         return task_of(self._policy.model(model), first.performance if first else None)
+
+    def _weighted(self, predictions: Rows, feedback: Rows) -> Weighted:
+        """Of first labels with a propensity, where predictions of one group are classes."""
+        given = feedback["propensity"] > 0
+        if not given.any():
+            return Weighted()
+        task = self.task(int(predictions["group"][0]))
+        usable = (predictions["kind"] != KIND_NONE) & (predictions["ok"] != 0)
+        rows = given & usable & ~numeric_rows(predictions["kind"], task)
+        right = predictions["label"] == feedback["label"]
+        return Weighted.of(feedback["propensity"][rows], right[rows])
 
     def _outcomes(self, predictions: Rows, label: Rows, value: NDArray[np.float64]) -> Outcomes:
         """Outcomes of n ≥ 1 predictions of one group. Failed predictions (status error) are labelled and count

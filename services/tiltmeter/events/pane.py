@@ -155,6 +155,17 @@ class Correction(Outcomes):
     pane: Milliseconds
 
 
+class Weighted(WireModel):
+    """First labels that came with the probability that they would: weights are its inverse. Sums have 20 fraction
+    bits."""
+
+    n: Count
+    weight: Count = Field(description="Sum of the weights.")
+    right: Count = Field(description="Sum of the weights of right answers.")
+    squares: Count = Field(description="Sum of the squares of the weights.")
+    refused: Count = Field(description="Labels whose probability was below .01.")
+
+
 class LabelPane(WireModel):
     """Labels that became known in ``[start, start + width)``."""
 
@@ -167,6 +178,7 @@ class LabelPane(WireModel):
     feedback: dict[str, Count]
     cells: list[Cell]
     corrections: list[Correction]
+    weighted: Weighted | None = None
     lifted: bool
 
 

@@ -35,6 +35,9 @@ def late_label_samples(watch: VersionWatch) -> Iterator[Sample]:
         yield Sample("nowcast_accuracy_ratio", (*of, age), estimate.accuracy)
         yield Sample("nowcast_precision_ratio", (*of, age), estimate.precision)
         yield Sample("nowcast_recall_ratio", (*of, age), estimate.recall)
+    for window, drawn in late.weighted.items():
+        if drawn.total:
+            yield Sample("weighted_accuracy_ratio", (*of, window), drawn.total.accuracy())
     if late.errors is not None:
         for severity, alarm in late.errors.alarms.items():
             detector = f"e_detector_{severity}"

@@ -72,6 +72,7 @@ _ALL = [
     Metric("nowcast_precision_ratio", "gauge", "Precision once all labels have come.", (*MODEL, "age")),
     Metric("nowcast_recall_ratio", "gauge", "Recall once all labels have come.", (*MODEL, "age")),
     Metric("estimated_accuracy_ratio", "gauge", "Accuracy that scores promise.", (*MODEL, "window")),
+    Metric("weighted_accuracy_ratio", "gauge", "Accuracy by labels drawn at random.", (*MODEL, "window")),
     Metric(
         "realised_minus_expected_ratio",
         "gauge",

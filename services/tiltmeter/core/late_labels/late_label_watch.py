@@ -24,6 +24,7 @@ from tiltmeter.core.panes.fixed_point import ONE
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.panes.weighted import Weighted
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.verdicts import ActiveAlert
@@ -51,6 +52,8 @@ class LateLabelWatch:
             self._triangles[m.cohort_ms] = Triangle(m.cohort_ms, m.buckets, with_steps=last)
         self.errors = MatureErrors(self.matured, policy) if found and policy.labels == "maturity" else None
         self.delays = Window(max(policy.windows.values()), key.width_ms, LabelAges)
+        #: Labels that were drawn by a known probability, by window; on the timeline of label panes alone.
+        self.weighted = {name: Window(n, key.width_ms, Weighted) for name, n in policy.windows.items()}
         self._waiting: list[_Waiting] = []
         #: When, in the last step, the error rate at fixed maturities began to warn (True) or ceased to.
         self.worse: list[tuple[int, bool]] = []
@@ -83,6 +86,8 @@ class LateLabelWatch:
         """A closed pane waits for the frontier: prediction panes may be behind it."""
         cells = [(cohort, age, tally_of(outcomes)) for (cohort, age), outcomes in sorted(pane.cells.items())]
         self._waiting.append((pane.key.start_ms, cells))
+        for window in self.weighted.values():
+            window.add(pane.key.start_ms, pane.weighted)
 
     def advance(self, frontier_ms: int) -> list[dict[str, Any]]:
         """Both timelines are complete up to here: judge every cohort that is old enough now. Returns alerts."""
@@ -198,6 +203,7 @@ class LateLabelWatch:
             "matured": {m.maturity.name: m.snapshot() for m in self.matured},
             "errors": self.errors.snapshot() if self.errors else None,
             "gap": self.gap.snapshot(),
+            "weighted": {name: window.snapshot() for name, window in self.weighted.items()},
             "delays": self.delays.snapshot(),
         }
 
@@ -217,4 +223,6 @@ class LateLabelWatch:
         if self.errors is not None and wire["errors"] is not None:
             self.errors.restore(wire["errors"])
         self.gap.restore(wire["gap"])
+        for name, window in self.weighted.items():
+            window.restore(wire.get("weighted", {}).get(name, []), Weighted.from_wire)
         self.delays.restore(wire["delays"], LabelAges.from_wire)

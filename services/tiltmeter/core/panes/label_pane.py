@@ -11,6 +11,7 @@ from typing import Any
 
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.panes.weighted import Weighted
 
 #: Per-pane counters of feedback events; orphaned and expired are counted per partition (they have no pane).
 FEEDBACK = ("matched", "duplicate", "corrected", "late_correction")
@@ -19,12 +20,14 @@ FEEDBACK = ("matched", "duplicate", "corrected", "late_correction")
 @dataclass(slots=True)
 class LabelPane:
     """``cells[(cohort start, age bucket)]``; ``corrections[label pane start]`` is what corrected labels change
-    in the pane that first counted them: the new outcome minus the old one."""
+    in the pane that first counted them: the new outcome minus the old one. ``weighted`` counts first labels that came
+    with their propensity; corrections do not change it."""
 
     key: PaneKey
     feedback: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FEEDBACK, 0))
     cells: dict[tuple[int, int], Outcomes] = field(default_factory=dict)
     corrections: dict[int, Outcomes] = field(default_factory=dict)
+    weighted: Weighted = field(default_factory=Weighted)
     lifted: bool = False
 
     def add(self, other: LabelPane) -> None:
@@ -36,6 +39,7 @@ class LabelPane:
             mine.bound()
         for start, outcomes in other.corrections.items():
             self.correct(start, outcomes)
+        self.weighted.add(other.weighted)
         self.lifted = self.lifted or other.lifted
 
     def correct(self, start_ms: int, change: Outcomes) -> None:
@@ -53,7 +57,7 @@ class LabelPane:
         return outcomes
 
     def to_wire(self) -> dict[str, Any]:
-        return {
+        wire: dict[str, Any] = {
             "kind": "label",
             "model": self.key.model,
             "version": self.key.version,
@@ -70,6 +74,9 @@ class LabelPane:
             ],
             "lifted": self.lifted,
         }
+        if self.weighted:
+            wire["weighted"] = self.weighted.to_wire()
+        return wire
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> LabelPane:
@@ -79,5 +86,6 @@ class LabelPane:
             feedback=dict(wire["feedback"]),
             cells={(cell["cohort"], cell["age"]): Outcomes.from_wire(cell) for cell in wire["cells"]},
             corrections={item["pane"]: Outcomes.from_wire(item) for item in wire["corrections"]},
+            weighted=Weighted.from_wire(wire["weighted"]) if "weighted" in wire else Weighted(),
             lifted=wire["lifted"],
         )
