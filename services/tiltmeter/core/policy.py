@@ -13,7 +13,7 @@ SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
-    """How much change is benign, and how rare a false alarm must be. Defaults: docs/statistics."""
+    """How much change is benign, and how rare a false alarm must be. Defaults: docs/detection.md."""
 
     feature_ks: float = 0.05  # tau: KS distance that does not matter yet
     feature_ks_large: float = 0.10
