@@ -22,7 +22,10 @@ GAUGES = {
     "precision": "precision_ratio",
     "recall": "recall_ratio",
     "f1": "f1_ratio",
+    "balanced_accuracy": "balanced_accuracy_ratio",
     **{name: name for name in ("log_loss", "brier_score", "mae", "rmse", "bias", "r2")},
+    **{name: name for name in ("matthews_correlation", "kappa")},
+    **{name: name for name in ("calibration_in_the_large", "expected_calibration_error")},
 }
 #: Below the resolution of a sum of floats, above the bounds' own rounding.
 ROUNDING = 1e-12

@@ -48,9 +48,10 @@ class Server:
         everything_arrived(self._emitter)
 
     def close_panes(self, partitions: int) -> None:
-        """After everything has been sent: a year later in event time, events of another model."""
+        """After everything has been sent: events of another model, two months later in event time. All panes are
+        closed then, and the version has not been silent for so long that it is no longer shown."""
         last = int(self._served.stream["at"].max())
-        send_sentinels(self._emitter, partitions, last + 365 * DAY)
+        send_sentinels(self._emitter, partitions, last + 60 * DAY)
 
     def _predict(self, identity: str, row: dict[str, Any], at_ms: int) -> None:
         features = {name: row[name] for name in self._served.features}
