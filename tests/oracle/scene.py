@@ -24,6 +24,7 @@ BAD = range(20, 35)  # panes in which the model is not well
 POLICY = ModelPolicy(
     pane_ms=PANE_MS,
     windows={"short": 4, "long": 100},
+    maturities=(60_000, 300_000),
     tolerances=Tolerances(clear_panes=2, min_samples=10, learning_panes=6),
 )
 DELAY_MS = 1_000
