@@ -20,6 +20,8 @@ from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.reference_builder import build_reference
 from tiltmeter.core.watcher import Watcher
 from tiltmeter.events.columns import LogRecord
+from tiltmeter.metrics.drift_samples import drift_parts
+from tiltmeter.processor.status import version_status
 
 START, PANE_MS, PANES, PER_PANE = 1_700_000_000_000, 1_000, 40, 300
 FLIPPED = range(8, 16)  # panes in which y goes against x
@@ -122,6 +124,29 @@ def test_partitions_batches_and_restarts_do_not_show(partitions: int, seed: int)
     assert alerts == told
     assert orjson.loads(watcher.snapshot())["versions"][0] == state
     assert state["joint"] is not None
+
+
+def test_metrics_and_status_tell_how_far_and_which_pair() -> None:
+    order = messages(1, 0)
+    starts = [read_message(raw).get("pane", {}).get("start", 0) for raw in order]
+    _, watcher = fold(order[: starts.index(START + 14_000)])
+    _closed_to(watcher, START + 14_000)
+    watch = watcher.versions["1", ""]
+    told = version_status(watcher, watch)["joint"]["short"]
+    assert told["pair"] == ("x", "y")
+    assert told["rows"] == 4 * (PER_PANE - 3)
+    assert told["correlation"] == [pytest.approx(0.79, abs=0.02), pytest.approx(-0.79, abs=0.03)]
+    samples = {
+        (s.metric, *s.labels[3:]): s.value
+        for part in drift_parts(watch)
+        for s in part
+        if s.metric != "drift_ks"
+    }
+    assert samples["correlation_change", "short"] == pytest.approx(1.58, abs=0.04)
+    assert samples["reconstruction_error_ratio", "short"] > 5
+    assert samples["outlier_ratio", "short"] < 0.02
+    assert samples["drift_evidence_ratio", "e_sr", "(correlations)"] > 1
+    assert samples["drift_evidence_ratio", "e_sr", "(outliers)"] < 1
 
 
 def test_another_reference_withdraws_the_alert_and_one_without_a_joint_profile_ends_the_watch() -> None:

@@ -97,6 +97,17 @@ def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
             for name, window in (watch.predictions.items() if watch.features else ())
             if watch.features is not None
         },
+        "joint": {
+            name: {
+                "rows": j.rows,
+                "pair": j.pair,
+                "correlation": [_number(j.before), _number(j.now)],
+                "reconstruction_error_ratio": _number(j.reconstruction),
+                "outlier_ratio": _number(j.outlier_ratio),
+            }
+            for name, window in watch.predictions.items()
+            if watch.joint is not None and (j := watch.joint.drift(window.total)).rows
+        },
         "drifted": watch.features.drifted() if watch.features is not None else {},
         "bad_cells": watch.quality.beyond(),
         "adwin": {
