@@ -56,7 +56,8 @@ class Judge:
             return
         about = {alert["subject"], *(subject["name"] for subject in alert.get("subjects", ()))}
         together = alert["kind"] == "drift_and_performance" and len(self.struck) == len(FAULTS)
-        explained = [f for f in self.struck if f.subject in about or together]
+        beyond = DRIFT if alert["kind"] == "outliers" else None  # what has drifted lies farther out
+        explained = [f for f in self.struck if f.subject in about or together or f is beyond]
         for fault in explained:
             if alert["kind"] == fault.kind:
                 self.seconds_to_detect.setdefault(fault, now - self.struck[fault])
