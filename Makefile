@@ -13,7 +13,7 @@ JOBS ?= 3
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lint format test demo bench ops schemas clean
+.PHONY: help venv lint format test demo bench stats ops schemas clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -53,6 +53,9 @@ bench: $(STAMP) ## the figures in the documentation, measured on this machine
 	@for script in tests/bench/bench_*.py; do \
 	  echo "== $$script"; PYTHONPATH=tests $(BIN)/python $$script || exit 1; \
 	done
+
+stats: $(STAMP) ## false alarms and delays against other rules and river: docs/statistics (ten minutes, two cores)
+	PYTHONPATH=services:tests/statistics $(BIN)/python -m report
 
 ops: $(STAMP) ## rules, alerts on their way, compose and k8s, checked with promtool, amtool, kustomize ...
 	-tests/ops/get_tools.sh .cache/ops

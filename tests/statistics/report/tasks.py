@@ -1,0 +1,79 @@
+"""Independent, seeded pieces of work, run on one or two processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+Result = dict[str, Any]
+
+
+class Scale(NamedTuple):
+    """How much to simulate. ``full`` is what the page shows; ``quick`` keeps the harness from rotting."""
+
+    name: str
+    days: float  # of the calm i.i.d. streams
+    wobble_days: float  # of calm streams that wobble
+    large_reference: int  # rows, where the reference is meant to be as good as exact
+    arl_runs: int
+    delay_runs: int
+    seeds: int  # of each synthetic stream of labels
+    everything: bool  # or a few cases of each table
+
+
+FULL = Scale("full", 30.0, 5.0, 1_000_000, arl_runs=100, delay_runs=40, seeds=6, everything=True)
+QUICK = Scale("quick", 0.3, 0.25, 100_000, arl_runs=20, delay_runs=3, seeds=1, everything=False)
+
+
+@dataclass(frozen=True)
+class Task:
+    """``run(rng, **arguments)`` gives a plain dict; the same name gives the same dict, whoever else runs."""
+
+    name: str
+    run: Callable[..., Result]
+    arguments: dict[str, Any] = field(default_factory=dict)
+    cost: float = 1.0  # long ones first, so that two processes end together
+
+    def result(self) -> tuple[str, Result, float]:
+        begin = time.perf_counter()
+        result = self.run(generator(self.name), **self.arguments)
+        return self.name, result, time.perf_counter() - begin
+
+
+def generator(name: str) -> np.random.Generator:
+    """Random numbers that depend on the name alone."""
+    return np.random.default_rng([crc32(name.encode()), 20_260_101])
+
+
+def run_all(tasks: Iterable[Task], processes: int, log: bool = True) -> dict[str, Result]:
+    ordered = sorted(tasks, key=lambda task: (-task.cost, task.name))
+    if len({task.name for task in ordered}) != len(ordered):
+        raise ValueError("two tasks have one name, and so the same random numbers")
+    results: dict[str, Result] = {}
+    if processes == 1:
+        for task in ordered:
+            name, results[task.name], seconds = task.result()
+            _say(log, name, seconds)
+        return results
+    # One thread each: two processes that both open a BLAS pool would stand in each other's way.
+    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(task.result) for task in ordered]):
+            name, result, seconds = future.result()
+            results[name] = result
+            _say(log, name, seconds)
+    return {task.name: results[task.name] for task in ordered}
+
+
+def _say(log: bool, name: str, seconds: float) -> None:
+    if log:
+        print(f"{seconds:7.1f} s  {name}", file=sys.stderr, flush=True)
