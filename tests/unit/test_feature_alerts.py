@@ -38,10 +38,12 @@ def _policy(learning_panes: int = 0) -> ModelPolicy:
 class Model:
     """Feeds panes of five standard normal features, a colour, and predictions, some of them shifted, into a watch."""
 
-    def __init__(self, learning_panes: int = 0) -> None:
-        self._random = np.random.default_rng(11)
+    def __init__(
+        self, learning_panes: int = 0, traffic: dict[str, float] | None = None, seed: int = 11
+    ) -> None:
+        self._random = np.random.default_rng(seed)
         self.policy = _policy(learning_panes)
-        self.watch = FeatureWatch(_reference(), self.policy)
+        self.watch = FeatureWatch(_reference(), self.policy, traffic)
         self._window: Window[PredictionPane] = Window(5, 10_000, lambda: self._empty(0))
         self._number = 0
 
@@ -191,11 +193,19 @@ def test_while_over_dispersion_is_learned_drift_informs_and_then_warns() -> None
     assert 1.0 <= phi < 2.2
 
 
-def test_another_reference_keeps_what_was_learned_about_the_traffic() -> None:
-    model = Model(learning_panes=10)
-    model.panes(12)
-    other = FeatureWatch(_reference(seed=5), model.policy, model.watch)
-    assert other.overdispersion() == model.watch.overdispersion()
+def test_another_version_begins_with_what_was_learned_and_then_learns_its_own() -> None:
+    traffic: dict[str, float] = {}
+    first = Model(learning_panes=10, traffic=traffic)
+    first.panes(9)
+    assert traffic == {}
+    first.panes(1)
+    assert traffic == first.watch.overdispersion()
+    learned = dict(traffic)
+    second = Model(learning_panes=10, traffic=traffic, seed=5)
+    assert _said(second.panes(9, b=1.0)) == [("(features)", "warning", "firing")]
+    assert second.watch.overdispersion() == learned
+    second.panes(1)
+    assert traffic == second.watch.overdispersion() != learned
 
 
 @pytest.mark.parametrize("panes", [3, 8, 14, 30])

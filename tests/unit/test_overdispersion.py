@@ -79,6 +79,19 @@ def test_it_may_be_told() -> None:
     assert Overdispersion(1, 1, 0).phi.tolist() == [1.0]
 
 
+def test_what_is_borrowed_is_used_until_it_is_learned_here() -> None:
+    rng = np.random.default_rng(6)
+    learner = Overdispersion(1, 1, 20)
+    learner.borrow(0, 3.0)
+    for pane in range(20):
+        assert (learner.phi[0], learner.known[0], learner.learned[0]) == (3.0, True, False), pane
+        learner.on_pane(np.array([500]), rng.binomial(500, [[0.3]]))
+    assert learner.learned[0]
+    assert learner.phi[0] < 2.5
+    learner.borrow(0, 9.0)
+    assert learner.phi[0] < 2.5
+
+
 def test_what_never_varies_is_not_over_dispersed() -> None:
     assert _learn(lambda pane: (50, np.array([0, 50])), 2) == 1.0
 

@@ -96,3 +96,19 @@ def test_errors_that_come_in_tens_do_not_alarm_where_independent_ones_would_not(
     assert [a for a in alerts if a["kind"] == "performance"] == []
     assert watch.phi is not None
     assert 7 < watch.phi < 13
+
+
+def test_another_version_begins_with_what_was_learned_of_the_losses() -> None:
+    policy = ModelPolicy(tolerances=Tolerances(learning_panes=30))
+    traffic: dict[str, float] = {}
+    reference = Performance("classification", labelled=20_000, errors=1_000)
+    first, second = PerformanceWatch(policy, traffic), PerformanceWatch(policy, traffic)
+    first.compare_with(reference)
+    for number in range(30):
+        _pane(first, number, 4 + number % 3)
+    assert traffic["error_rate"] == first.phi
+    second.compare_with(reference)
+    assert second.phi is None
+    alerts = [alert for number in range(10) for alert in _pane(second, number, 40)]
+    assert "warning" in {a["severity"] for a in alerts if a["kind"] == "performance"}
+    assert second.phi == first.phi

@@ -70,10 +70,21 @@ class DistributionEvidence:
         learner, place = self._phi_of(name)
         return float(learner.phi[place]) if place is not None else 1.0
 
-    def learned(self, name: str) -> bool:
+    def known(self, name: str) -> bool:
         """Is the over-dispersion of this distribution known?"""
         learner, place = self._phi_of(name)
         return place is None or bool(learner.known[place])
+
+    def learned(self, name: str) -> bool:
+        """And from the panes of this version itself, or from its reference?"""
+        learner, place = self._phi_of(name)
+        return place is None or bool(learner.learned[place])
+
+    def borrow(self, name: str, phi: float) -> None:
+        """Use what another version has learned, until it is learned here."""
+        learner, place = self._phi_of(name)
+        if place is not None:
+            learner.borrow(place, phi)
 
     def assume(self, name: str, phi: float) -> None:
         learner, place = self._phi_of(name)

@@ -43,10 +43,12 @@ class FeatureWatch:
     follows."""
 
     def __init__(
-        self, reference: ReferenceProfile, policy: ModelPolicy, before: FeatureWatch | None = None
+        self, reference: ReferenceProfile, policy: ModelPolicy, traffic: dict[str, float] | None = None
     ) -> None:
-        """``before``: the watch on another reference; what it knows of over-dispersion stays true."""
+        """``traffic``: over-dispersion by name, as other versions, or this one under another reference, have learned
+        it; what is learned here is written into it."""
         self.reference = reference
+        self._traffic = {} if traffic is None else traffic
         t = policy.tolerances
         self._tolerances = (t.feature_ks, t.feature_ks_large)
         self._clear_panes = t.clear_panes
@@ -72,10 +74,7 @@ class FeatureWatch:
                 FamilyAlert(kind, subject, guarantee, len(members), SEVERAL),
             )
         self._evidence = DistributionEvidence(self._watched, self._tolerances, t.learning_panes)
-        if before is not None:
-            for name in self._watched.keys() & before._watched.keys():
-                if before._evidence.learned(name):
-                    self._evidence.assume(name, before._evidence.phi(name))
+        self._learning = self._still_learning()
         self._onsets = {
             name: tuple(Onset() for _ in self._tolerances) for name in self._watched
         }  # by level - 1
@@ -83,8 +82,14 @@ class FeatureWatch:
     def on_pane(self, pane: PredictionPane, window: Window[PredictionPane]) -> list[dict[str, Any]]:
         """Judge ``pane`` and the detection window that it has entered; returns alerts to publish."""
         counts = {name: counts_of(pane, name) for name in self._watched}
+        for name in self._learning:
+            if name in self._traffic:
+                self._evidence.borrow(name, self._traffic[name])
         phi = {name: self._evidence.phi(name) for name in self._watched}
         self._evidence.on_pane(counts)
+        if self._learning:
+            before, self._learning = self._learning, self._still_learning()
+            self._traffic.update((n, self._evidence.phi(n)) for n in before if n not in self._learning)
         thresholds = {name: f.log_threshold for f in self._families.values() for name in f.members}
         near = {
             *self._evidence.above(thresholds),
@@ -125,11 +130,14 @@ class FeatureWatch:
             alerts += family.alert.on_pane(pane.key, [m for n in family.members for m in self._member(n)])
         return alerts
 
+    def _still_learning(self) -> list[str]:
+        return [name for name in self._watched if not self._evidence.learned(name)]
+
     def _member(self, name: str) -> Iterator[Member]:
         """With the numbers of the largest tolerance it is beyond."""
         for level, onset in reversed(list(enumerate(self._onsets[name], 1))):
             if onset.beyond:
-                learned = self._evidence.learned(name)
+                learned = self._evidence.known(name)
                 yield Member(name, level, learned, onset.upheld, onset.by, onset.numbers)
                 return
 
@@ -150,7 +158,7 @@ class FeatureWatch:
 
     def overdispersion(self) -> dict[str, float | None]:
         """phi by name; None while it is being learned."""
-        return {n: self._evidence.phi(n) if self._evidence.learned(n) else None for n in self._watched}
+        return {n: self._evidence.phi(n) if self._evidence.known(n) else None for n in self._watched}
 
     def withdraw(self, key: PaneKey) -> list[dict[str, Any]]:
         """Another reference is in force: what was compared with this one is no longer asked."""
@@ -189,3 +197,4 @@ class FeatureWatch:
             name: tuple(Onset.restore(onset) for onset in wire["onsets"][name]) for name in self._watched
         }
         self._evidence.restore(wire["evidence"])
+        self._learning = self._still_learning()

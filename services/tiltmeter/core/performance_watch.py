@@ -34,8 +34,11 @@ class PerformanceWatch:
     it fires is told with it, and it ends when all of them are proved to be back.
     """
 
-    def __init__(self, policy: ModelPolicy) -> None:
+    def __init__(self, policy: ModelPolicy, traffic: dict[str, float] | None = None) -> None:
+        """``traffic``: over-dispersion by loss, as other versions have learned it; what is learned here is written
+        into it."""
         self._policy = policy
+        self._traffic = {} if traffic is None else traffic
         #: Where labels are late, losses by arrival are shown but do not alarm (docs/late-labels.md).
         self._pages = policy.labels == "arrival"
         self._reference: Performance | None = None
@@ -59,6 +62,11 @@ class PerformanceWatch:
     @property
     def _signals(self) -> Mapping[str, Signal]:
         return REGRESSION if self.regression else CLASSIFICATION
+
+    def _borrow_overdispersion(self) -> None:
+        for stream, name in enumerate(self._signals):
+            if name in self._traffic:
+                self._overdispersion.borrow(stream, self._traffic[name])
 
     def _unknown_overdispersion(self) -> Overdispersion:
         return Overdispersion(len(self._signals), 1, self._policy.tolerances.learning_panes)
@@ -112,6 +120,7 @@ class PerformanceWatch:
         if losses.n == 0 or (self.regression and self._reference is None):
             return []
         self._learn(outcomes)
+        self._borrow_overdispersion()
         self.adwin = self._adwin.on_pane(losses.n, losses.total, losses.squares, key.start_ms)
         if self.adwin.cut is not None:
             self.cuts[self.adwin.cut] += 1
@@ -126,11 +135,16 @@ class PerformanceWatch:
     def _learn_overdispersion(self, outcomes: Outcomes) -> None:
         """After the pane has been judged: what tempers its evidence must be known before it."""
         every = [signal.of_outcomes(outcomes) for signal in self._signals.values()]
+        before = self._overdispersion.learned.tolist()
         self._overdispersion.on_pane(
             np.array([losses.n for losses in every]),
             np.array([[losses.total] for losses in every]),
             np.array([[losses.squares] for losses in every]),
         )
+        now = self._overdispersion.learned.tolist()
+        for name, was, is_learned, phi in zip(self._phi, before, now, self._phi.values(), strict=True):
+            if is_learned and not was:
+                self._traffic[name] = phi
 
     @property
     def _phi(self) -> dict[str, float]:

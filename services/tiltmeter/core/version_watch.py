@@ -24,6 +24,7 @@ from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.quality_watch import QualityWatch
 from tiltmeter.core.reference import Performance, ReferenceProfile
 from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.traffic import Traffic
 from tiltmeter.core.verdicts import ActiveAlert, withdraw_all
 from tiltmeter.core.windows import Window
 from tiltmeter.core.worse_together import DRIFT, PERFORMANCE, WorseTogether
@@ -36,7 +37,11 @@ class VersionWatch:
     """Prediction panes and label panes are two timelines that never wait for each other: which of them is ahead
     differs between a live run and a replay, so nothing decided on one may depend on how far the other is."""
 
-    def __init__(self, key: PaneKey, policy: ModelPolicy, references: ReferenceBook) -> None:
+    def __init__(
+        self, key: PaneKey, policy: ModelPolicy, references: ReferenceBook, traffic: Traffic | None = None
+    ) -> None:
+        """``traffic``: what all versions of the segment have learned about it."""
+        self._traffic = Traffic() if traffic is None else traffic
         self.model, self.version, self.segment = key.model, key.version, key.segment
         self._width_ms = key.width_ms
         self._policy = policy = policy.for_segment(key.segment)
@@ -47,7 +52,7 @@ class VersionWatch:
         self.learner = Learner(policy.from_first) if policy.from_first else None
         #: A reference learned from the first panes; whoever owns the version publishes it.
         self.learned: ReferenceProfile | None = None
-        self.performance = PerformanceWatch(policy)
+        self.performance = PerformanceWatch(policy, self._traffic.losses)
         self.late = LateLabelWatch(key, policy, references)
         self.estimated = EstimatedWatch(policy)
         self.predictions: dict[str, Predictions] = self._prediction_windows("")
@@ -192,9 +197,9 @@ class VersionWatch:
         """Panes of different references are never added: windows and totals of features start over."""
         reference = self._references.by_id(reference_id) if reference_id else None
         self.estimated.compare_with(reference.performance if reference else None)
-        compared, self.features = self.features, None
+        self.features = None
         if reference is not None:
-            self.features = FeatureWatch(reference, self._policy, compared)
+            self.features = FeatureWatch(reference, self._policy, self._traffic.features)
         jointly = reference is not None and reference.joint is not None
         self.joint = JointWatch(reference, self._policy) if reference is not None and jointly else None
         if self.total.reference_id != reference_id:

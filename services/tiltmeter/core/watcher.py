@@ -17,9 +17,10 @@ from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.traffic import Traffic
 from tiltmeter.core.version_watch import VersionWatch
 
-FORM = 3
+FORM = 4
 
 
 class Watcher:
@@ -31,6 +32,7 @@ class Watcher:
         self.versions: dict[tuple[str, str], VersionWatch] = {}
         self._policy = policy
         self._references = references
+        self._traffic: dict[str, Traffic] = {}  # by segment
 
     def on_message(self, message: dict[str, Any]) -> None:
         """A pane of this model, or a watermark of a source partition."""
@@ -89,7 +91,8 @@ class Watcher:
     def _version(self, key: PaneKey) -> VersionWatch:
         name = (key.version, key.segment)
         if name not in self.versions:
-            self.versions[name] = VersionWatch(key, self._policy, self._references)
+            traffic = self._traffic.setdefault(key.segment, Traffic())
+            self.versions[name] = VersionWatch(key, self._policy, self._references, traffic)
         return self.versions[name]
 
     def snapshot(self) -> bytes:
@@ -98,6 +101,7 @@ class Watcher:
             "form": FORM,
             "model": self.model,
             "merge": self.merge.snapshot(),
+            "traffic": {segment: traffic.snapshot() for segment, traffic in sorted(self._traffic.items())},
             "versions": [watch.snapshot() for _, watch in sorted(self.versions.items())],
         }
         return orjson.dumps(wire, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
@@ -110,6 +114,7 @@ class Watcher:
                 "it, or empty the snapshots topic: what the panes topic still holds is then judged again."
             )
         self.merge = restore_merge(wire["merge"], self.merge.delay_ms)
+        self._traffic = {segment: Traffic(**known) for segment, known in wire["traffic"].items()}
         for state in wire["versions"]:
             key = PaneKey(0, state["width"], self.model, state["version"], state["segment"])
             self._version(key).restore(state)

@@ -32,8 +32,9 @@ class Overdispersion:
     not all that follow. The price is a standard error of sqrt(3 / panes) instead of sqrt(2 / panes). Heuristic: panes
     that depend on each other over a long time look independent to it; the tolerance absorbs what they wander.
 
-    ``known[k]`` becomes true with the last pane needed and phi never changes after that, so it is always known
-    before the pane it is used on. State: 3 floats per event.
+    ``known[k]`` becomes true, and ``learned[k]``, with the last pane needed, and phi never changes after that. What
+    somebody else has learned may be used until then (:meth:`borrow`). So phi is always known before the pane it is
+    used on. State: 4 floats per event.
     """
 
     def __init__(self, streams: int, events: int, panes: int) -> None:
@@ -41,6 +42,7 @@ class Overdispersion:
         self.seen = np.zeros(streams, dtype=np.int64)
         self.phi: Float64 = np.full(streams, ASSUMED if panes > 0 else 1.0)
         self.known = np.full(streams, panes <= 0)
+        self.learned = self.known.copy()
         self._n = np.zeros(streams, dtype=np.int64)
         self._last_n = np.zeros(streams, dtype=np.int64)
         self._last: Float64 = np.zeros((streams, events))
@@ -49,12 +51,17 @@ class Overdispersion:
         self._changes: Float64 = np.zeros((streams, events))
 
     def assume(self, stream: int, phi: float) -> None:
-        """Take a known over-dispersion, of a reference or of the version before; nothing is learned any more."""
-        self.phi[stream], self.known[stream] = max(phi, 1.0), True
+        """Take an over-dispersion that is certain, as a reference's; nothing is learned any more."""
+        self.phi[stream], self.known[stream], self.learned[stream] = max(phi, 1.0), True, True
+
+    def borrow(self, stream: int, phi: float) -> None:
+        """Use what was learned elsewhere, until it is learned here. Nothing if something is known."""
+        if not self.known[stream]:
+            self.phi[stream], self.known[stream] = max(phi, 1.0), True
 
     def on_pane(self, n: Int64, sums: Float64 | Int64, squares: Float64 | Int64 | None = None) -> None:
         """A closed pane: n int64[K] values, their sums [K, E], and sums of squares if they are not 0 or 1."""
-        learning = ~self.known & (n > 0)
+        learning = ~self.learned & (n > 0)
         if not learning.any():
             return
         second = sums if squares is None else squares
@@ -90,6 +97,7 @@ class Overdispersion:
             "shape": list(self._sums.shape),
             "phi": self.phi.tolist(),
             "known": self.known.tolist(),
+            "learned": self.learned.tolist(),
             "learning": {
                 str(k): [
                     int(self.seen[k]),
@@ -97,7 +105,7 @@ class Overdispersion:
                     int(self._last_n[k]),
                     *(a[k].tolist() for a in (self._last, self._sums, self._squares, self._changes)),
                 ]
-                for k in (~self.known).nonzero()[0].tolist()
+                for k in (~self.learned).nonzero()[0].tolist()
             },
         }
 
@@ -105,6 +113,7 @@ class Overdispersion:
         require(snapshot, schema=1, kind="overdispersion", shape=list(self._sums.shape))
         self.phi = np.array(snapshot["phi"], dtype=np.float64)
         self.known = np.array(snapshot["known"], dtype=np.bool_)
+        self.learned = np.array(snapshot["learned"], dtype=np.bool_)
         for name, (seen, n, last_n, *arrays) in snapshot["learning"].items():
             k = int(name)
             self.seen[k], self._n[k], self._last_n[k] = seen, n, last_n
