@@ -36,6 +36,12 @@ ELSEWHERE = {
     "comparison_drifts",
     "serving_latency_seconds",
     "imperfect_fields",
+    "estimated_accuracy_ratio",
+    "realised_minus_expected_ratio",
+    "nowcast_accuracy_ratio",
+    "nowcast_precision_ratio",
+    "nowcast_recall_ratio",
+    "weighted_accuracy_ratio",
 }
 
 

@@ -146,7 +146,9 @@ def test_how_batches_are_cut_and_who_comes_first_does_not_show_in_prediction_pan
 
 def test_a_failure_in_one_segment_is_found_in_it_while_the_whole_still_tolerates_it() -> None:
     """Every segment learned what it is like by itself (``from_first``)."""
-    policy = replace(POLICY, from_first=200, tolerances=replace(POLICY.tolerances, error_rate=0.12))
+    policy = replace(
+        POLICY, from_first=200, tolerances=replace(POLICY.tolerances, error_rate=0.12, learning_panes=0)
+    )
     watcher = Watcher("m", policy, 1_000, ReferenceBook())
     alerts = []
     for pane in panes_of(5, policy):

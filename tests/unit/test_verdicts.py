@@ -27,7 +27,7 @@ def alerts_of(words: str, clear_panes: int = 3, restart: bool = False) -> list[d
     alerts = []
     for pane, letter in enumerate(words):
         if restart:
-            state = AlertState.restore(state.snapshot())
+            state = AlertState(clear_panes).restore(state.snapshot())
         word = Word(letter in "AB", letter in "hB", {"pane": float(pane), "broken": math.nan}, f"pane {pane}")
         alerts.append(state.on_pane(SUBJECT, key(pane), word))
     return alerts

@@ -43,6 +43,7 @@ class FamilyAlert:
         """``of``: members the family has."""
         self._kind, self._subject, self._guarantee = kind, subject, guarantee
         self._of, self._several = of, several
+        # One pane: the members have each waited until they were clear.
         self._states = {severity: AlertState(clear_panes=1) for severity in ("warning", "info")}
 
     def on_pane(self, key: PaneKey, members: list[Member]) -> list[dict[str, Any]]:
@@ -67,7 +68,6 @@ class FamilyAlert:
         state = self._states[severity]
         if not alarm and not state.firing:
             return None
-        state.clear_panes = 1  # the members have each waited until they were clear
         alarm = alarm and (not state.firing or any(m.upheld for m in members))
         ranked = sorted(members, key=lambda m: (-m.level, -m.strength, m.name))
         # What was named stays named until the alert ends, with what was last known of it.
@@ -103,4 +103,5 @@ class FamilyAlert:
         return {severity: state.snapshot() for severity, state in self._states.items()}
 
     def restore(self, wire: dict[str, Any]) -> None:
-        self._states = {severity: AlertState.restore(wire[severity]) for severity in self._states}
+        for severity, state in self._states.items():
+            state.restore(wire[severity])

@@ -244,5 +244,6 @@ class JointWatch:
             self._moments.restore(wire["moments"])
         with suppress(SnapshotMismatchError):
             self._outliers.restore(wire["outliers"])
-        self._alerts = {name: AlertState.restore(state) for name, state in wire["alerts"].items()}
+        for name, state in wire["alerts"].items():
+            self._alerts[name].restore(state)
         self._since = {name: JointCounts.from_wire(counts) for name, counts in wire["since"].items()}

@@ -165,7 +165,7 @@ class PerformanceWatch:
             return None
         exceeded += [name for name in alarming if name not in exceeded]
         named = firing or bank.subject(alarming[0])
-        state = self._alerts[severity].setdefault(named, AlertState(self._policy.tolerances.clear_panes))
+        state = self._alerts[severity].setdefault(named, self._alert_state())
         # Evidence fades far slower than it grew. A proof of health outweighs it; resolving restarts the detectors.
         healthy = firing is not None and self._healthy(severity, bank, exceeded, outcomes)
         word = Word(bool(alarming) and not healthy, healthy, *self._told(bank, exceeded))
@@ -224,11 +224,14 @@ class PerformanceWatch:
             self._since[name] = Outcomes()
         return within is True
 
+    def _alert_state(self) -> AlertState:
+        return AlertState(self._policy.tolerances.clear_panes)
+
     def alerts(self) -> Iterator[ActiveAlert]:
         for severity in SEVERITIES:
             bank, states = self._banks.get(severity), self._alerts[severity]
             for name in dict.fromkeys([self.subject, *(bank.subjects() if bank else ()), *states]):
-                state = states.get(name) or AlertState(self._policy.tolerances.clear_panes)
+                state = states.get(name) or self._alert_state()
                 yield ActiveAlert(("performance", name, severity), state.firing, state)
         yield ActiveAlert(("adwin_gate", self.subject, "info"), self._gate.firing, self._gate)
 
@@ -261,9 +264,9 @@ class PerformanceWatch:
         for severity, bank in self._banks.items():
             bank.restore(wire["detectors"].get(severity, {}))
         self._alerts = {
-            severity: {name: AlertState.restore(state) for name, state in states.items()}
+            severity: {name: self._alert_state().restore(state) for name, state in states.items()}
             for severity, states in wire["alerts"].items()
         }
-        self._gate = AlertState.restore(wire["gate"])
+        self._gate.restore(wire["gate"])
         self._exceeded = {severity: list(names) for severity, names in wire["exceeded"].items()}
         self._since = {name: Outcomes.from_wire(since) for name, since in wire["since"].items()}

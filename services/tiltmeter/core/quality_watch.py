@@ -74,7 +74,7 @@ class QualityWatch:
         self._bank = RateBank(allowed[:, None], STEPS)
         self._watched = int(np.count_nonzero(self._bank.watching))
         self._beyond: dict[int, Excess] = {}
-        self._alert = AlertState(clear_panes=1)
+        self._alert = AlertState(clear_panes=1)  # the rates have each waited until they were clear
         budget = Budget.of(policy)
         self._log_threshold = budget.part("data_quality", "e_sr").log_threshold
         self._guarantee = (
@@ -118,7 +118,6 @@ class QualityWatch:
         state, bad = self._alert, self._beyond
         if not bad and not state.firing:
             return []
-        state.clear_panes = 1  # the rates have each waited until they were clear
         ranked = sorted(bad, key=lambda k: (-bad[k].numbers["evidence_ratio"], k))
         now = [self._subject(k) for k in ranked]
         named = {(s["name"], s["state"]) for s in now}
@@ -176,7 +175,7 @@ class QualityWatch:
 
     def restore(self, wire: dict[str, Any]) -> None:
         """What was counted against another null is forgotten, and its alert ends with the next pane."""
-        self._alert = AlertState.restore(wire["alert"])
+        self._alert.restore(wire["alert"])
         with suppress(SnapshotMismatchError):
             self._bank.restore(wire["bank"])
             self._beyond = {k: Excess(**excess) for k, excess in wire["beyond"]}

@@ -122,10 +122,13 @@ class AlertState:
     def snapshot(self) -> dict[str, Any]:
         return asdict(self)
 
-    @classmethod
-    def restore(cls, wire: dict[str, Any]) -> AlertState:
-        subject = wire.get("subject")
-        return cls(**{**wire, "subject": Subject(**subject) if subject else None})
+    def restore(self, wire: dict[str, Any]) -> AlertState:
+        """Take up a snapshot; returns itself. How long to wait for health is the policy's business and stays."""
+        for name, value in wire.items():
+            if name != "clear_panes":
+                setattr(self, name, value)
+        self.subject = Subject(**wire["subject"]) if wire["subject"] else None
+        return self
 
 
 def withdraw_all(alerts: Iterable[ActiveAlert], key: PaneKey, reason: str) -> list[dict[str, Any]]:

@@ -33,28 +33,36 @@ class Watcher:
         self._policy = policy
         self._references = references
         self._traffic: dict[str, Traffic] = {}  # by segment
+        self._panes: list[dict[str, Any]] = []
+        self._alerts: list[dict[str, Any]] = []
 
     def on_message(self, message: dict[str, Any]) -> None:
-        """A pane of this model, or a watermark of a source partition."""
+        """A pane of this model, or a watermark of a source partition: what that completes is judged at once, so that
+        not even the order of alerts depends on when somebody asks for them."""
         if message["type"] == PANE:
             self.merge.on_pane(message)
-        else:
-            self.merge.on_watermark(message)
+            return
+        before = dict(self.merge.passed)
+        self.merge.on_watermark(message)
+        if self.merge.passed != before:
+            self._judge()
 
     def advance(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Judge every pane that is complete now. Returns (closed panes in wire form, alerts)."""
-        panes: list[dict[str, Any]] = []
-        alerts: list[dict[str, Any]] = []
-        for pane in self.merge.ready():
-            panes.append(pane.to_wire())
-            if isinstance(pane, PredictionPane):
-                alerts.extend(self._forget_if_gone((pane.key.version, pane.key.segment), pane.key.start_ms))
-            alerts.extend(self._version(pane.key).on_pane(pane))
-        complete_to_ms = self.complete_to_ms
-        for name, watch in list(self.versions.items()):
-            alerts.extend(watch.advance(complete_to_ms))
-            alerts.extend(self._forget_if_gone(name, complete_to_ms))
+        """Take out (closed panes in wire form, alerts) since the last call."""
+        panes, alerts = self._panes, self._alerts
+        self._panes, self._alerts = [], []
         return panes, alerts
+
+    def _judge(self) -> None:
+        for pane in self.merge.ready():
+            self._panes.append(pane.to_wire())
+            if isinstance(pane, PredictionPane):
+                self._forget_if_gone((pane.key.version, pane.key.segment), pane.key.start_ms)
+            self._alerts += self._version(pane.key).on_pane(pane)
+        complete_to_ms = self.complete_to_ms
+        for name, watch in sorted(self.versions.items()):
+            self._alerts += watch.advance(complete_to_ms)
+            self._forget_if_gone(name, complete_to_ms)
 
     @property
     def complete_to_ms(self) -> int:
@@ -72,21 +80,16 @@ class Watcher:
         forgotten; alerts that fire go on until they resolve."""
         successor = Watcher(self.model, policy, self.merge.delay_ms, self._references)
         successor.restore(self.snapshot())
-        for watch in successor.versions.values():
-            for alert in watch.alerts():
-                alert.state.clear_panes = policy.tolerances.clear_panes
         return successor
 
-    def _forget_if_gone(self, name: tuple[str, str], now_ms: int) -> list[dict[str, Any]]:
+    def _forget_if_gone(self, name: tuple[str, str], now_ms: int) -> None:
         """Whether a long pause is noticed while it lasts or by the pane that ends it, the outcome is the same."""
         watch = self.versions.get(name)
         if watch is None or now_ms < watch.gone_at_ms:
-            return []
+            return
         del self.versions[name]
         self.merge.forget(*name)
-        return watch.withdraw(
-            "withdrawn: the version has had no predictions for a long time and is forgotten"
-        )
+        self._alerts += watch.withdraw("withdrawn: no predictions for a long time, the version is forgotten")
 
     def _version(self, key: PaneKey) -> VersionWatch:
         name = (key.version, key.segment)
@@ -103,6 +106,7 @@ class Watcher:
             "merge": self.merge.snapshot(),
             "traffic": {segment: traffic.snapshot() for segment, traffic in sorted(self._traffic.items())},
             "versions": [watch.snapshot() for _, watch in sorted(self.versions.items())],
+            "not_taken": [self._panes, self._alerts],
         }
         return orjson.dumps(wire, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
 
@@ -115,6 +119,7 @@ class Watcher:
             )
         self.merge = restore_merge(wire["merge"], self.merge.delay_ms)
         self._traffic = {segment: Traffic(**known) for segment, known in wire["traffic"].items()}
+        self._panes, self._alerts = wire["not_taken"]
         for state in wire["versions"]:
             key = PaneKey(0, state["width"], self.model, state["version"], state["segment"])
             self._version(key).restore(state)

@@ -56,4 +56,4 @@ class WorseTogether:
     def restore(self, wire: list[Any]) -> None:
         together, alert, self._reported = wire
         self._conjunction.restore(together)
-        self._state = AlertState.restore(alert)
+        self._state.restore(alert)

@@ -122,6 +122,6 @@ class CohortAlarm:
             self.null(name, mu0)
             with suppress(SnapshotMismatchError):
                 self._detectors[name].restore(wire["detectors"][name])
-        self.state = AlertState.restore(wire["state"])
+        self.state.restore(wire["state"])
         self._carrier, self._settled_ms = wire["carrier"], wire["settled"]
         self._since = tuple(wire["since"]) if wire["since"] else None

@@ -127,7 +127,7 @@ class ConceptGap:
 
     def restore(self, wire: dict[str, Any]) -> None:
         self._per_day, self._at = wire["per_day"], wire["at"]
-        self._state = AlertState.restore(wire["state"])
+        self._state.restore(wire["state"])
         self._since, self.last = tuple(wire["since"]), tuple(wire["last"])
         if wire["mu0"] is not None:
             with suppress(SnapshotMismatchError):

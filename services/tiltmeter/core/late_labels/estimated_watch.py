@@ -74,4 +74,4 @@ class EstimatedWatch:
         return self._state.snapshot()
 
     def restore(self, wire: dict[str, Any]) -> None:
-        self._state = AlertState.restore(wire)
+        self._state.restore(wire)
