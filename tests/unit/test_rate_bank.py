@@ -15,7 +15,7 @@ from tiltmeter.core.drift.error_rate import STEPS, ErrorRateDetector
 from tiltmeter.core.drift.rate_bank import RateBank
 from tiltmeter.core.drift.snapshot import SnapshotMismatchError
 from tiltmeter.core.histogram import bin_counts, edges_from_reference
-from tiltmeter.core.panes.fill_predictions import OTHER
+from tiltmeter.core.panes.known_categories import OTHER
 
 MU0 = (0.1, 0.97, 0.02, 0.999, 0.5)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from tiltmeter.core.join_decision import PREDICTIONS, Decision, JoinGroup
 from tiltmeter.core.join_draft import Draft
 from tiltmeter.core.join_rows import FEEDBACK, FORM, PREDICTION, TRUTH, parse_rows, split_rows
 from tiltmeter.core.join_state import counter
-from tiltmeter.core.panes.answers import count_answers
+from tiltmeter.core.panes.answers import count_answers, count_few_answers
+from tiltmeter.core.panes.fill_few import fill_few
 from tiltmeter.core.panes.fill_predictions import fill_pane
 from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.plain_rows import FEW, PlainRows
 from tiltmeter.core.rows_by import rows_by
 from tiltmeter.core.segmentation import Dimension, combinations, dimensions
 from tiltmeter.events.columns import Int64, PredictionColumns
@@ -105,32 +108,47 @@ def _fill_panes(
     lifted: Mask,
 ) -> None:
     """Every row counts in the pane of its version, and in one more for each configured segment name."""
-    for group, own in zip(columns.groups, segments, strict=True):
-        number = int(numbers[group.rows[0]])
-        model, version = draft.names(number)
-        policy = draft.policy.model(model)
-        width = policy.pane_ms
-        start = columns.at_ms[group.rows] // width * width
-        is_fresh = fresh[group.rows]
-        late = is_fresh & (seen[group.rows] >= start + width + draft.policy.delay_ms)
-        n_late = int(np.count_nonzero(late))
-        if n_late:
-            draft.count(counter("late", PREDICTIONS, model, version), n_late)
-        taken = np.flatnonzero(is_fresh & ~late)
-        parts = [("", taken)]
-        for dimension in own:
-            by_code = rows_by(dimension.codes[taken])
-            parts += [(dimension.segments[code], taken[members]) for (code,), members in by_code]
-        for segment, rows in parts:
-            for (start_ms,), members in rows_by(start[rows]):
-                key = PaneKey(start_ms, width, model, version, segment)
-                chosen, reference = rows[members], draft.reference(key)
-                learning, expected = policy.from_first > 0, policy.expectations
+    widths = np.array([draft.policy.model(group.model).pane_ms for group in columns.groups], dtype=np.int64)
+    width = widths[columns.group]
+    start = columns.at_ms // width * width
+    late = fresh & (seen >= start + width + draft.policy.delay_ms)
+    taken, plain, any_lifted = fresh & ~late, PlainRows(columns), bool(lifted.any())
+    n_late = np.bincount(columns.group[late], minlength=len(columns.groups)).tolist()
+    first = numbers[[group.rows[0] for group in columns.groups]].tolist()
+    for i, (group, own) in enumerate(zip(columns.groups, segments, strict=True)):
+        model, version = draft.names(first[i])
+        policy, task = draft.policy.model(model), draft.labelling.task(first[i])
+        if n_late[i]:
+            draft.count(counter("late", PREDICTIONS, model, version), n_late[i])
+        for segment, start_ms, chosen in _parts(group.rows, own, taken, start):
+            key = PaneKey(start_ms, policy.pane_ms, model, version, segment)
+            reference, learning, expected = draft.reference(key), policy.from_first > 0, policy.expectations
+            rows = group.rows[chosen]
+            if chosen.size <= FEW:
+                few = chosen.tolist()
+                pane = fill_few(
+                    key, columns, plain, group, few, reference, learning, expected, jointly=policy.joint
+                )
+                good = [row for row in rows.tolist() if plain.ok[row]]
+                pane.answers = count_few_answers(plain, good, task)
+            else:
                 pane = fill_pane(key, columns, group, chosen, reference, learning, expected, policy.joint)
-                good = group.rows[chosen][columns.ok[group.rows[chosen]]]
-                pane.answers = count_answers(columns, good, draft.labelling.task(number))
-                pane.lifted = bool(lifted[group.rows[chosen]].any())
-                draft.decision.panes.append(pane)
+                pane.answers = count_answers(columns, rows[columns.ok[rows]], task)
+            pane.lifted = any_lifted and bool(lifted[rows].any())
+            draft.decision.panes.append(pane)
+
+
+def _parts(rows: Int64, own: list[Dimension], taken: Mask, start: Int64) -> Iterator[tuple[str, int, Int64]]:
+    """(segment, start of the pane, positions within ``rows``) of the panes that the taken rows of a group go to."""
+    members = np.flatnonzero(taken[rows])
+    start = start[rows]
+    parts = [("", members)]
+    for dimension in own:
+        by_code = rows_by(dimension.codes[members])
+        parts += [(dimension.segments[code], members[chosen]) for (code,), chosen in by_code]
+    for segment, part in parts:
+        for (start_ms,), chosen in rows_by(start[part]):
+            yield segment, start_ms, part[chosen]
 
 
 def _meet_waiting_feedback(

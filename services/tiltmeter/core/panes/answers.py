@@ -6,58 +6,96 @@ Known without a label, and so before any label. Against it labels are counted: h
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tiltmeter.core.panes.fixed_point import quantise
+from tiltmeter.core.panes.fixed_point import ONE, quantise
 from tiltmeter.core.panes.kept_names import kept
+from tiltmeter.core.panes.plain_rows import PlainRows
 from tiltmeter.core.panes.score_counts import BINS, EDGES
 from tiltmeter.core.task import numeric_rows
-from tiltmeter.events.columns import KIND_NONE, Int64, PredictionColumns
+from tiltmeter.events.columns import KIND_FLOAT, KIND_NONE, Int64, PredictionColumns
 
 #: Classes counted by name (:mod:`kept_names`); the others together under a name of their own.
 MOST_CLASSES, OTHER_CLASSES = 20, "(other)"
 #: Rows of ``scores``: how many said 0, the sum of their scores, and the same for 1.
 N0, SUM0, N1, SUM1 = range(4)
+_BINARY = (b"0", b"1")
 
 
-@dataclass(slots=True)
+#: Scores that are remembered one by one before they are counted in.
+_MOST_PLACES = 256
+
+
 class Answers:
     """Additive. ``classes`` counts answers by canonical class key; ``scores`` is int64[4, 256] over the bins of
     :mod:`tiltmeter.core.panes.score_counts`, or None if no answer 0 or 1 came with a score in [0, 1]; sums of scores
-    are fixed-point."""
+    are fixed-point. A few scores are held one by one until they are looked at."""
 
-    classes: dict[str, int] = field(default_factory=dict)
-    scores: Int64 | None = None
+    __slots__ = ("_few", "_scores", "classes")
+
+    def __init__(self, classes: dict[str, int] | None = None, scores: Int64 | None = None) -> None:
+        self.classes = {} if classes is None else classes
+        self._scores = scores
+        self._few: list[tuple[int, int, int]] = []  # bin, whether 1 was said, score in fixed point
+
+    @property
+    def scores(self) -> Int64 | None:
+        if self._few:
+            counts = np.zeros((4, BINS), dtype=np.int64)
+            for place, one, score in self._few:
+                counts[N1 if one else N0, place] += 1
+                counts[SUM1 if one else SUM0, place] += score
+            self._scores = counts if self._scores is None else self._scores + counts
+            self._few = []
+        return self._scores
+
+    @scores.setter
+    def scores(self, scores: Int64 | None) -> None:
+        self._scores, self._few = scores, []
 
     def __bool__(self) -> bool:
-        return bool(self.classes) or self.scores is not None
+        return bool(self.classes) or bool(self._few) or self._scores is not None
 
     def add(self, other: Answers, sign: int = 1) -> None:
         """Merge. Taking out again is exact for the scores, and for classes as long as none had to be folded."""
         if other.classes:
             self.classes = fold(_sum(self.classes, other.classes, sign))
-        if other.scores is not None:
-            total = sign * other.scores if self.scores is None else self.scores + sign * other.scores
+        if sign == 1 and other._scores is None:
+            self._few = self._few + other._few
+            if len(self._few) > _MOST_PLACES:
+                _ = self.scores
+            return
+        mine, theirs = self.scores, other.scores
+        if theirs is not None:
+            total = sign * theirs if mine is None else mine + sign * theirs
             self.scores = total if total.any() else None
 
     def to_wire(self) -> dict[str, Any]:
         wire: dict[str, Any] = {"classes": dict(sorted(self.classes.items()))}
-        if self.scores is not None:
-            bins = np.flatnonzero(self.scores.any(axis=0))
-            wire["scores"] = [[int(b), *self.scores[:, b].tolist()] for b in bins]
+        if self._scores is None and self._few:
+            columns: dict[int, list[int]] = {}
+            for place, one, score in self._few:
+                column = columns.setdefault(place, [0, 0, 0, 0])
+                column[N1 if one else N0] += 1
+                column[SUM1 if one else SUM0] += score
+            wire["scores"] = [[place, *columns[place]] for place in sorted(columns)]
+        elif (scores := self.scores) is not None:
+            bins = np.flatnonzero(scores.any(axis=0))
+            wire["scores"] = [[int(b), *scores[:, b].tolist()] for b in bins]
         return wire
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> Answers:
         answers = cls(dict(wire["classes"]))
         if "scores" in wire:
-            answers.scores = np.zeros((4, BINS), dtype=np.int64)
+            scores = np.zeros((4, BINS), dtype=np.int64)
             for place, *counts in wire["scores"]:
-                answers.scores[:, place] = counts
+                scores[:, place] = counts
+            answers.scores = scores
         return answers
 
 
@@ -94,6 +132,24 @@ def count_answers(columns: PredictionColumns, rows: Int64, task: str) -> Answers
     scored = scored if binary is None else scored & binary
     if scored.any():
         answers.scores = _scores(score[scored], one[scored])
+    return answers
+
+
+def count_few_answers(plain: PlainRows, rows: Sequence[int], task: str) -> Answers:
+    """:func:`count_answers`, without numpy: cheaper up to some dozens of rows."""
+    answers = Answers()
+    if task == "regression":
+        return answers
+    numbers = (KIND_NONE, KIND_FLOAT) if task == "auto" else (KIND_NONE,)
+    rows = [row for row in rows if plain.kind[row] not in numbers]
+    labels = [plain.label[row] for row in rows]
+    answers.classes = fold({k.decode("utf-8", "replace"): labels.count(k) for k in dict.fromkeys(labels)})
+    few = [
+        (plain.score[row], label == b"1") for row, label in zip(rows, labels, strict=True) if label in _BINARY
+    ]
+    few = [(score, one) for score, one in few if 0.0 <= score <= 1.0]
+    places = EDGES.searchsorted([score for score, _ in few]).tolist()
+    answers._few = [(place, one, round(score * ONE)) for place, (score, one) in zip(places, few, strict=True)]
     return answers
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,47 +14,118 @@ K = TypeVar("K", int, str)
 #: Order of ``cells``. ``out_of_range`` and ``unseen`` are also ``ok`` cells: they can be binned.
 STATES = ("ok", "missing", "type_error", "nonfinite", "out_of_range", "unseen")
 OK, MISSING, TYPE_ERROR, NONFINITE, OUT_OF_RANGE, UNSEEN = range(6)
+#: Places of values that a histogram remembers one by one before it counts them in.
+_MOST_PLACES = 256
 
 
-def _no_cells() -> Int64:
-    return np.zeros(len(STATES), dtype=np.int64)
-
-
-@dataclass(slots=True)
 class FeatureCounts:
     """Additive, over ``ok`` cells. With a reference: ``bins`` of a numeric feature, ``categories`` of a categorical
-    one. Without: ``log_bins`` of the numbers (log_linear.py) and ``categories`` of the texts."""
+    one. Without: ``log_bins`` of the numbers (log_linear.py) and ``categories`` of the texts.
 
-    cells: Int64 = field(default_factory=_no_cells)
-    bins: Int64 | None = None
-    categories: dict[str, int] | None = None
-    log_bins: dict[int, int] | None = None
+    A batch over many models brings each of them a few rows. Then the histogram is held as the places of its values,
+    and counted in when it is looked at, or when there are as many as bins.
+    """
+
+    __slots__ = ("_bins", "_cells", "_places", "_size", "categories", "log_bins")
+
+    def __init__(
+        self,
+        cells: Int64 | None = None,
+        bins: Int64 | None = None,
+        categories: dict[str, int] | None = None,
+        log_bins: dict[int, int] | None = None,
+    ) -> None:
+        self._cells: Int64 | list[int] = [0] * len(STATES) if cells is None else cells
+        self._bins = bins
+        self._places: list[int] = []
+        self._size = 0 if bins is None else bins.size  # of the histogram; 0: there is none
+        self.categories = categories
+        self.log_bins = log_bins
+
+    @classmethod
+    def of_places(
+        cls, cells: list[int], size: int, places: list[int], categories: dict[str, int] | None = None
+    ) -> FeatureCounts:
+        """A histogram of ``size`` bins (0: none) over a few values, by the bin of each; what is given is kept."""
+        counts = cls(categories=categories)
+        counts._cells, counts._size, counts._places = cells, size, places
+        return counts
+
+    @property
+    def cells(self) -> Int64:
+        """int64[6] in the order of :data:`STATES`."""
+        if isinstance(self._cells, list):
+            self._cells = np.array(self._cells, dtype=np.int64)
+        return self._cells
+
+    @cells.setter
+    def cells(self, cells: Int64) -> None:
+        self._cells = cells
+
+    @property
+    def bins(self) -> Int64 | None:
+        if self._places or (self._size and self._bins is None):
+            placed = np.bincount(self._places, minlength=self._size)
+            self._bins = placed if self._bins is None else self._bins + placed
+            self._places = []
+        return self._bins
+
+    @bins.setter
+    def bins(self, bins: Int64 | None) -> None:
+        self._bins, self._places, self._size = bins, [], 0 if bins is None else bins.size
 
     def add(self, other: FeatureCounts, sign: int = 1) -> None:
         """Merge; ``sign=-1`` takes the same counts out again, exactly, because they are integers."""
-        self.cells = self.cells + sign * other.cells
-        if other.bins is not None:
-            self.bins = sign * other.bins if self.bins is None else self.bins + sign * other.bins
+        if sign == 1 and isinstance(self._cells, list) and isinstance(other._cells, list):
+            self._cells = list(map(int.__add__, self._cells, other._cells))
+        else:
+            self.cells = self.cells + sign * other.cells
+        if other._size:
+            self._add_bins(other, sign)
         if other.categories is not None:
             self.categories = _merged(self.categories, other.categories, sign)
         if other.log_bins is not None:
             self.log_bins = _merged(self.log_bins, other.log_bins, sign)
 
+    def _add_bins(self, other: FeatureCounts, sign: int) -> None:
+        if sign == 1 and other._bins is None and self._size in (0, other._size):
+            self._size = other._size
+            self._places = self._places + other._places
+            if len(self._places) > _MOST_PLACES:
+                _ = self.bins
+            return
+        mine, theirs = self.bins, other.bins
+        assert theirs is not None  # its size says so
+        self.bins = sign * theirs if mine is None else mine + sign * theirs
+
     def to_wire(self) -> dict[str, Any]:
-        wire: dict[str, Any] = {"cells": self.cells.tolist()}
-        if self.bins is not None:
-            (filled,) = self.bins.nonzero()
-            if filled.size * 2 < self.bins.size:  # sparse: [bins, index, count, index, count, …]
-                pairs = np.empty((filled.size, 2), dtype=np.int64)
-                pairs[:, 0], pairs[:, 1] = filled, self.bins[filled]
-                wire["sparse"] = [self.bins.size, *pairs.ravel().tolist()]
-            else:
-                wire["bins"] = self.bins.tolist()
+        cells = self._cells if isinstance(self._cells, list) else self._cells.tolist()
+        wire: dict[str, Any] = {"cells": cells}
+        if self._size:
+            self._bins_to_wire(wire)
         if self.categories is not None:
             wire["categories"] = dict(sorted(self.categories.items()))
         if self.log_bins is not None:
             wire["log_bins"] = [list(pair) for pair in sorted(self.log_bins.items())]
         return wire
+
+    def _bins_to_wire(self, wire: dict[str, Any]) -> None:
+        """Sparse, [bins, index, count, index, count, …], if less than half of the bins are filled."""
+        if self._bins is None and len(self._places) * 2 < self._size:
+            filled: dict[int, int] = {}
+            for place in sorted(self._places):
+                filled[place] = filled.get(place, 0) + 1
+            wire["sparse"] = [self._size, *chain.from_iterable(filled.items())]
+            return
+        bins = self.bins
+        assert bins is not None
+        (places,) = bins.nonzero()
+        if places.size * 2 < bins.size:
+            table = np.empty((places.size, 2), dtype=np.int64)
+            table[:, 0], table[:, 1] = places, bins[places]
+            wire["sparse"] = [bins.size, *table.ravel().tolist()]
+        else:
+            wire["bins"] = bins.tolist()
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> FeatureCounts:

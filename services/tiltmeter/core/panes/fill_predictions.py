@@ -21,7 +21,8 @@ from tiltmeter.core.panes.feature_counts import (
 from tiltmeter.core.panes.fill_joint import JointRows
 from tiltmeter.core.panes.fill_unreferenced import count_unreferenced
 from tiltmeter.core.panes.key import PaneKey
-from tiltmeter.core.panes.prediction_pane import LATENCY_LIMITS_SECONDS, SCORE_BINS, PredictionPane
+from tiltmeter.core.panes.known_categories import OTHER, by_known
+from tiltmeter.core.panes.prediction_pane import LATENCY_LIMITS_US, SCORE_BINS, PredictionPane
 from tiltmeter.core.reference import CategoricalFeature, NumericFeature, ReferenceProfile
 from tiltmeter.events.columns import (
     CELL_MISSING,
@@ -36,10 +37,8 @@ from tiltmeter.events.columns import (
     PredictionColumns,
 )
 
-_LATENCY_LIMITS_US = (np.array(LATENCY_LIMITS_SECONDS) * 1e6).astype(np.int64)
+_LATENCY_LIMITS = np.array(LATENCY_LIMITS_US, dtype=np.int64)
 _NO_NUMBERS: Float64 = np.empty(0)
-#: Categories a reference does not know are counted together: a stream cannot grow a pane by naming things.
-OTHER = "(unseen)"
 
 
 def fill_pane(
@@ -77,8 +76,8 @@ def fill_pane(
     latency = latency[latency >= 0]
     if latency.size:
         pane.latencies = np.bincount(
-            np.searchsorted(_LATENCY_LIMITS_US, latency, side="left"),
-            minlength=len(LATENCY_LIMITS_SECONDS) + 1,
+            np.searchsorted(_LATENCY_LIMITS, latency, side="left"),
+            minlength=len(LATENCY_LIMITS_US) + 1,
         )
         pane.latency_us = int(latency.sum())
 
@@ -157,12 +156,7 @@ def _count_numbers(
 
 
 def _count_categories(counts: FeatureCounts, profile: CategoricalFeature, seen: Counter[str]) -> None:
-    known: dict[str, int] = {}
-    for text, n in seen.items():
-        if text in profile.categories:
-            known[text] = n
-        else:
-            known[OTHER] = known.get(OTHER, 0) + n
+    known = by_known(profile, seen)
     counts.categories = known
     counts.cells[UNSEEN] = known.get(OTHER, 0)
 

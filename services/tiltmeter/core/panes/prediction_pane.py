@@ -18,6 +18,7 @@ from tiltmeter.events.columns import Int64
 SCORE_BINS = 10
 #: Upper limits of the latency buckets, seconds; the last bucket is open.
 LATENCY_LIMITS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LATENCY_LIMITS_US = tuple(int(limit * 1e6) for limit in LATENCY_LIMITS_SECONDS)
 
 
 def _zeros(n: int) -> Int64:
