@@ -31,7 +31,8 @@ const KINDS = {
   estimated_performance: 'estimated performance', label_coverage: 'label coverage', monitor: 'monitor',
 };
 const kindOf = (alert) => KINDS[alert.kind] || alert.kind;
-const subjectOf = (alert) => (alert.subject === '(prediction)' ? 'predictions' : alert.subject.replaceAll('_', ' '));
+const WHOLE = new Map([['(prediction)', 'predictions'], ['(features)', 'features']]);
+const subjectOf = (alert) => WHOLE.get(alert.subject) || alert.subject.replaceAll('_', ' ');
 
 /** Round numbers that cut [low, high] into about `n` parts. */
 function ticks(low, high, n = 4) {
