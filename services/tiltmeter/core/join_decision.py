@@ -46,6 +46,13 @@ class Decision:
     drops: list[Bucket] = field(default_factory=list)
     panes: list[PredictionPane | LabelPane] = field(default_factory=list)
     confirmed: dict[str, int] = field(default_factory=dict)
+    _encoded: list[bytes] | None = None
+
+    def encoded_panes(self) -> list[bytes]:
+        """The bytes of each of ``panes``, made once: the log and the store hold the same."""
+        if self._encoded is None:
+            self._encoded = [orjson.dumps(pane.to_wire()) for pane in self.panes]
+        return self._encoded
 
     def encode(self) -> bytes:
         header = {
@@ -63,7 +70,7 @@ class Decision:
             "puts": [[*bucket, list(map(len, values))] for bucket, (_, values) in self.puts.items()],
             "deletes": [[*bucket, len(keys)] for bucket, keys in self.deletes.items()],
             "drops": self.drops,
-            "panes": [pane.to_wire() for pane in self.panes],
+            "panes": [orjson.Fragment(pane) for pane in self.encoded_panes()],
             "confirmed": self.confirmed,
         }
         body: list[bytes] = [orjson.dumps(header), b"\n"]
@@ -106,6 +113,7 @@ class Decision:
             drops=[(family, number) for family, number in header["drops"]],
             panes=[pane_from_wire(wire) for wire in header["panes"]],
             confirmed=header["confirmed"],
+            _encoded=[orjson.dumps(wire) for wire in header["panes"]],
         )
 
 

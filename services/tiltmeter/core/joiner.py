@@ -27,13 +27,13 @@ from tiltmeter.core.join_state import (
     PREDICTION_PANE,
     JoinState,
     Pane,
-    PaneId,
     counter,
     pane_id,
 )
 from tiltmeter.core.pending_store import PendingStore, StoreWrite
 from tiltmeter.core.policy import JoinPolicy
 from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.stored_panes import Entries, StoredPanes
 from tiltmeter.events.columns import Rejected
 from tiltmeter.events.decode import decode_feedback, decode_predictions
 from tiltmeter.events.rejection import reject_conflicting
@@ -62,18 +62,12 @@ class Joiner:
         self._store = store
         self._policy = policy
         self._references = references
+        self._panes = StoredPanes()
         self._headless = False  # rows of a log without its head are here, the state they belong to is not
         meta = store.meta()
         if b"state" in meta:
-            header = orjson.loads(meta[b"state"])
-            panes = [orjson.loads(value) for name, value in sorted(meta.items()) if name.startswith(b"pane:")]
-            self.state = JoinState.from_wire(
-                {
-                    **header,
-                    "open": [pane for pane in panes if not pane["closed"]],
-                    "outbox": [pane for pane in panes if pane["closed"]],
-                }
-            )
+            self.state = JoinState.from_wire({**orjson.loads(meta[b"state"]), "open": [], "outbox": []})
+            self.state.open, self.state.outbox = self._panes.load(meta)
 
     def change_policy(self, policy: JoinPolicy) -> None:
         """Decide with ``policy`` from the next batch on. Only what does not shape state may differ: expectations."""
@@ -134,22 +128,23 @@ class Joiner:
             state.waiting[bucket] = merged(state.waiting.get(bucket, {}), change)
         for bucket in decision.drops:
             state.waiting.pop(bucket, None)
-        dirty: dict[PaneId, Pane | None] = {}
-        for pane in decision.panes:
-            opened = state.open.get(pane_id(pane))
-            if opened is None:
-                state.open[pane_id(pane)] = pane
-            else:
+        entries: Entries = {}
+        for pane, part in zip(decision.panes, decision.encoded_panes(), strict=True):
+            opened = state.open.setdefault(pane_id(pane), pane)
+            if opened is not pane:
                 opened.add(pane)  # type: ignore[arg-type]  # same id, same kind
-            dirty[pane_id(pane)] = state.open[pane_id(pane)]
-        self._close(dirty)
-        self._forget(decision.confirmed, dirty)
+            self._panes.add(entries, pane_id(pane), part, opened)
+        self._close(entries)
+        self._forget(decision.confirmed, entries)
         state.log_next = log_offset + 1
-        self._store.write(
-            StoreWrite(
-                drops=decision.drops, deletes=decision.deletes, puts=decision.puts, meta=self._meta(dirty)
-            )
-        )
+        self._write(entries, decision)
+
+    def _write(self, entries: Entries, decision: Decision | None = None) -> None:
+        entries[b"state"] = orjson.dumps(self.state.header_to_wire())
+        if decision is None:
+            self._store.write(StoreWrite(meta=entries))
+        else:
+            self._store.write(StoreWrite(decision.drops, decision.deletes, decision.puts, entries))
 
     def _must_continue(self, side: str, first: int, what: str) -> None:
         ends = self.state.sides[side].next
@@ -159,7 +154,7 @@ class Joiner:
                 + _START_OVER
             )
 
-    def _close(self, dirty: dict[PaneId, Pane | None]) -> None:
+    def _close(self, entries: Entries) -> None:
         """Move every pane whose time is over to the outbox (semantics 2)."""
         state, delay = self.state, self._policy.delay_ms
         for kind in (PREDICTION_PANE, LABEL_PANE):
@@ -169,24 +164,16 @@ class Joiner:
                 pane = state.open.pop(identity)
                 pane.lifted = pane.lifted or identity[1].end_ms + delay > natural
                 state.outbox[identity] = pane
-                dirty[identity] = pane
+                self._panes.close(entries, pane)
 
-    def _forget(self, confirmed: dict[str, int], dirty: dict[PaneId, Pane | None]) -> None:
+    def _forget(self, confirmed: dict[str, int], entries: Entries) -> None:
         """Drop outbox panes that are known to have arrived."""
         for kind, mark in confirmed.items():
             self.state.confirmed[kind] = max(self.state.confirmed[kind], mark)
         for identity in list(self.state.outbox):
             if identity[1].end_ms + self._policy.delay_ms <= self.state.confirmed[identity[0]]:
                 del self.state.outbox[identity]
-                dirty[identity] = None
-
-    def _meta(self, dirty: dict[PaneId, Pane | None]) -> dict[bytes, bytes | None]:
-        meta: dict[bytes, bytes | None] = {b"state": orjson.dumps(self.state.header_to_wire())}
-        for identity, pane in dirty.items():
-            name = b"pane:" + orjson.dumps([identity[0], *identity[1]])
-            closed = identity in self.state.outbox
-            meta[name] = None if pane is None else orjson.dumps({**pane.to_wire(), "closed": closed})
-        return meta
+                self._panes.drop(entries, identity)
 
     # 4 ------------------------------------------------------------------------------------------------------
 
@@ -200,10 +187,10 @@ class Joiner:
 
     def confirm(self, watermarks: dict[str, int]) -> None:
         """Everything these watermarks closed has been acknowledged by the panes topic."""
-        dirty: dict[PaneId, Pane | None] = {}
-        self._forget(watermarks, dirty)
-        if dirty:
-            self._store.write(StoreWrite(meta=self._meta(dirty)))
+        entries: Entries = {}
+        self._forget(watermarks, entries)
+        if entries:
+            self._write(entries)
 
     # Restoring ----------------------------------------------------------------------------------------------
 
@@ -255,13 +242,17 @@ class Joiner:
         if state.log_next == 0 and not body:  # a claim that was too large to hold the state
             self._headless = True
             return True
+        entries: Entries = {}
         if state.log_next == 0:
             self.state = JoinState.from_wire(orjson.loads(zlib.decompress(body)))
             self._headless = False
+            for pane in (*self.state.open.values(), *self.state.outbox.values()):
+                self._panes.put(entries, pane)
+            for pane in self.state.outbox.values():
+                self._panes.close(entries, pane)
         self.state.epoch = header["epoch"]
         self.state.log_next = log_offset + 1
-        dirty: dict[PaneId, Pane | None] = {**self.state.open, **self.state.outbox}
-        self._store.write(StoreWrite(meta=self._meta(dirty)))
+        self._write(entries)
         return True
 
     def positions(self) -> dict[str, int | None]:
