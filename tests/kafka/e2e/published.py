@@ -44,12 +44,21 @@ def alert_values(live: Deployment, model: str) -> list[bytes]:
     return [value for value in values if value is not None and orjson.loads(value)["model"] == model]
 
 
+#: What needs both timelines is decided between their panes; all other kinds follow prediction panes.
+_TIMELINES = {
+    "performance": LABEL_PANE,
+    "adwin_gate": LABEL_PANE,
+    "drift_and_performance": "both",
+    "label_coverage": "both",
+}
+
+
 def by_timeline(alerts: list[bytes]) -> dict[str, list[bytes]]:
     """Prediction panes and label panes do not wait for each other, so only alerts of one kind have an order.
 
     An alert published twice has the same id; it counts where it came first.
     """
-    lines: dict[str, list[bytes]] = {PREDICTION_PANE: [], LABEL_PANE: []}
+    lines: dict[str, list[bytes]] = {PREDICTION_PANE: [], LABEL_PANE: [], "both": []}
     seen: dict[str, bytes] = {}
     for value in alerts:
         alert: dict[str, Any] = orjson.loads(value)
@@ -57,6 +66,6 @@ def by_timeline(alerts: list[bytes]) -> dict[str, list[bytes]]:
             assert seen[alert["id"]] == value, "one id, two contents"
             continue
         seen[alert["id"]] = value
-        kind = LABEL_PANE if alert["kind"] in ("performance", "adwin_gate") else PREDICTION_PANE
+        kind = _TIMELINES.get(alert["kind"], PREDICTION_PANE)
         lines[kind].append(value)
     return lines

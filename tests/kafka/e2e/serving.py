@@ -36,10 +36,12 @@ class Server:
         self._served = served
         self._ids: list[str] = served.stream.index.tolist()
         self._rows: list[dict[str, Any]] = served.stream.to_dict("records")
+        self._last_ms = 0
 
     def send(self, sends: Iterable[Send]) -> None:
         """All of them are acknowledged on return."""
         for send in sends:
+            self._last_ms = max(self._last_ms, send.event_ms)
             identity = self._ids[send.row]
             if send.kind == "feedback":
                 self._emitter.feedback(identity, send.label, at=send.event_ms)
@@ -48,10 +50,9 @@ class Server:
         everything_arrived(self._emitter)
 
     def close_panes(self, partitions: int) -> None:
-        """After everything has been sent: events of another model, two months later in event time. All panes are
-        closed then, and the version has not been silent for so long that it is no longer shown."""
-        last = int(self._served.stream["at"].max())
-        send_sentinels(self._emitter, partitions, last + 60 * DAY)
+        """After everything has been sent: events of another model, a month later in event time. All panes are closed
+        then, and the version has not been silent for so long that it is no longer shown."""
+        send_sentinels(self._emitter, partitions, self._last_ms + 30 * DAY)
 
     def _predict(self, identity: str, row: dict[str, Any], at_ms: int) -> None:
         features = {name: row[name] for name in self._served.features}
