@@ -11,6 +11,7 @@ from typing import Any
 
 from tiltmeter.core.log_linear import bounds, quantile_edges
 from tiltmeter.core.panes.feature_counts import NONFINITE, OK, FeatureCounts
+from tiltmeter.core.panes.kept_names import MOST_FEATURES, MOST_TEXTS, only_kept
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import MINUTE
 from tiltmeter.core.reference import CategoricalFeature, NumericFeature, Profile, ReferenceProfile
@@ -36,6 +37,7 @@ class Learner:
         for name, counts in pane.features.items():
             self._features.setdefault(name, FeatureCounts()).add(counts)
         self._output.add(pane.output)
+        self._keep_within_bounds()
         if self.seen < self.needed or not self._features:
             return None
         width = pane.key.width_ms
@@ -49,6 +51,13 @@ class Learner:
             features={name: _profile(counts, self.seen) for name, counts in sorted(self._features.items())},
             prediction=_profile(self._output, self.seen) if self._output.cells[OK] else None,
         )
+
+    def _keep_within_bounds(self) -> None:
+        """Panes that each keep to the bounds on names from the stream may not together."""
+        self._features = only_kept(self._features, MOST_FEATURES)
+        for counts in (*self._features.values(), self._output):
+            if counts.categories is not None:
+                counts.categories = only_kept(counts.categories, MOST_TEXTS)
 
     def snapshot(self) -> dict[str, Any]:
         return {

@@ -110,10 +110,13 @@ class PaneMerge:
         merged, self.merged = self.merged, []
         return merged
 
-    def forget(self, version: str, segment: str) -> None:
-        """Of a version that is gone, what was remembered of its closed panes."""
+    def forget(self, version: str, segment: str, before_ms: int) -> None:
+        """Of a version that was gone then, what was remembered of the panes it had closed."""
         for kind in _KINDS:
-            self.closed.pop((kind, version, segment), None)
+            memory = self.closed.pop((kind, version, segment), {})
+            left = {key: sums for key, sums in memory.items() if key.start_ms >= before_ms}
+            if left:
+                self.closed[kind, version, segment] = left
 
     def _view(self, partition: int, epoch: int) -> SourceView | None:
         """The partition as its owner of this epoch sees it; None, and counted, if there is a later owner.
@@ -151,12 +154,16 @@ class PaneMerge:
                 [p, *part] for _, parts in sorted(self.waiting.items()) for p, part in sorted(parts.items())
             ],
             "closed": [
-                [*series, [[*key, sorted(sums.items())] for key, sums in sorted(memory.items())]]
+                [*series, next(iter(memory)).model, _remembered(memory)]
                 for series, memory in sorted(self.closed.items())
             ],
             "merged": [pane.to_wire() for pane in self.merged],
             "counters": list(astuple(self.counters)),
         }
+
+
+def _remembered(memory: dict[PaneKey, dict[int, int]]) -> list[Any]:
+    return [[key.start_ms, key.width_ms, sorted(sums.items())] for key, sums in sorted(memory.items())]
 
 
 def checksum(pane: dict[str, Any]) -> int:
@@ -171,8 +178,10 @@ def restore_merge(wire: dict[str, Any], delay_ms: int) -> PaneMerge:
     merge.passed = dict(wire["passed"])
     for partition, epoch, pane in wire["waiting"]:
         merge.waiting.setdefault(pane_id(pane_from_wire(pane)), {})[partition] = (epoch, pane)
-    for kind, version, segment, memory in wire["closed"]:
-        merge.closed[(kind, version, segment)] = {PaneKey(*key): dict(sums) for *key, sums in memory}
+    for kind, version, segment, model, memory in wire["closed"]:
+        merge.closed[(kind, version, segment)] = {
+            PaneKey(start, width, model, version, segment): dict(sums) for start, width, sums in memory
+        }
     merge.merged = [pane_from_wire(pane) for pane in wire["merged"]]
     merge.counters = MergeCounters(*wire["counters"])
     return merge

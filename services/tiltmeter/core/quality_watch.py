@@ -83,9 +83,11 @@ class QualityWatch:
         )
 
     def on_pane(self, pane: PredictionPane) -> list[dict[str, Any]]:
-        """A closed pane with its missing cells filled in; returns alerts to publish."""
+        """A closed pane with its missing cells filled in; returns alerts to publish. Where nothing is asked any more,
+        what fires ends."""
         if not self._rates.rates:
-            return []
+            ended = self._alert.withdraw(pane.key, "withdrawn: nothing is expected of features any more")
+            return [ended] if ended is not None else []
         n, hits = self._rates.counts(pane)
         self._bank.on_pane(n, hits[:, None], np.ones(n.size))
         near = self._bank.bound() >= self._log_threshold

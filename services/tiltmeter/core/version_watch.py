@@ -17,6 +17,7 @@ from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.fill_predictions import complete_missing
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import FEEDBACK, LabelPane
+from tiltmeter.core.panes.named_classes import NamedClasses
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.performance_watch import PerformanceWatch
@@ -61,6 +62,7 @@ class VersionWatch:
         }
         self.total = PredictionPane(PaneKey(0, key.width_ms, key.model, key.version, key.segment))
         self.all_labels = Outcomes()
+        self.classes = NamedClasses()
         self.feedback = dict.fromkeys(FEEDBACK, 0)
         self.last_prediction_pane: int | None = None
         self.last_label_pane: int | None = None
@@ -114,9 +116,11 @@ class VersionWatch:
 
     @property
     def gone_at_ms(self) -> int:
-        """Without a prediction until then nothing is left to watch. Labels count only where none ever came."""
+        """Without a prediction until then, the border of a pane, nothing is left to watch. Labels count only where no
+        prediction ever came."""
         last = self.last_label_pane if self.last_prediction_pane is None else self.last_prediction_pane
-        return (last or 0) + max(self._policy.forget_ms, self._policy.silent_ms)
+        panes = -(-max(self._policy.forget_ms, self._policy.silent_ms) // self._width_ms)
+        return (last or 0) + panes * self._width_ms
 
     def silent_at(self, now_ms: int) -> bool:
         """Has nothing come, neither predictions nor labels, for ``silent_windows`` of the longest window?"""
@@ -134,13 +138,12 @@ class VersionWatch:
         complete_missing(pane)
         self.late.on_predictions(pane)
         pane.answers = Answers(scores=pane.answers.scores)  # classes are for cohorts, not for windows
-        if self.learner is not None and not pane.reference_id:
-            self._learn(self.learner, pane)
+        if not pane.reference_id:
+            self._learn(pane)
         withdrawn: list[dict[str, Any]] = []
         if self.features is None or self.features.reference.reference_id != pane.reference_id:
-            withdrawn = [
-                a for w in (self.features, self.joint) if w is not None for a in w.withdraw(pane.key)
-            ]
+            compared = (self.features, self.joint, self.estimated)
+            withdrawn = [a for w in compared if w is not None for a in w.withdraw(pane.key)]
             self._change_reference(pane.reference_id)
         for window in self.predictions.values():
             window.add(pane.key.start_ms, pane)
@@ -165,9 +168,9 @@ class VersionWatch:
             self.quality = QualityWatch(reference, self._policy)
         return ended + self.quality.on_pane(pane)
 
-    def _learn(self, learner: Learner, pane: PredictionPane) -> None:
+    def _learn(self, pane: PredictionPane) -> None:
         """Features without a reference go to the learner only: windows have nothing to compare them with."""
-        learned = learner.on_pane(pane)
+        learned = self.learner.on_pane(pane) if self.learner is not None else None
         pane.features, pane.output = {}, FeatureCounts()
         if learned is not None:
             self.learned, self.learner = learned, None
@@ -175,10 +178,11 @@ class VersionWatch:
     def _on_labels(self, pane: LabelPane) -> list[dict[str, Any]]:
         self.late.on_labels(pane)
         outcomes = pane.total()
+        self.classes.fold(outcomes)
         self.all_labels.add(outcomes)
-        for change in pane.corrections.values():
+        for _, change in sorted(pane.corrections.items()):
+            self.classes.fold(change)
             self.all_labels.add(change)
-        self.all_labels.bound()
         for window in self.labels.values():
             window.add(pane.key.start_ms, outcomes)
             for start_ms, change in sorted(pane.corrections.items()):
@@ -223,6 +227,7 @@ class VersionWatch:
             "reference_id": self.total.reference_id,
             "total": self.total.to_wire(),
             "all_labels": self.all_labels.to_wire(),
+            "classes": sorted(self.classes.names),
             "feedback": self.feedback,
             "last": [self.last_prediction_pane, self.last_label_pane, self.lifted_panes],
             "predictions": {name: window.snapshot() for name, window in self.predictions.items()},
@@ -243,6 +248,7 @@ class VersionWatch:
         self._change_reference(wire["reference_id"])
         self.total = PredictionPane.from_wire(wire["total"])
         self.all_labels = Outcomes.from_wire(wire["all_labels"])
+        self.classes.names = set(wire.get("classes", ()))
         self.feedback = dict(wire["feedback"])
         self.last_prediction_pane, self.last_label_pane, self.lifted_panes = wire["last"]
         for name, window in self.predictions.items():

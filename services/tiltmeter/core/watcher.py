@@ -11,16 +11,17 @@ from typing import Any
 
 import orjson
 
+from tiltmeter.core.join_state import Pane
 from tiltmeter.core.pane_merge import PaneMerge, restore_merge
 from tiltmeter.core.pane_messages import PANE
 from tiltmeter.core.panes.key import PaneKey
-from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.traffic import Traffic
 from tiltmeter.core.version_watch import VersionWatch
 
-FORM = 4
+FORM = 5
 
 
 class Watcher:
@@ -32,6 +33,8 @@ class Watcher:
         self.versions: dict[tuple[str, str], VersionWatch] = {}
         self._policy = policy
         self._references = references
+        #: Gone by the timeline of predictions, while that of labels is not there yet.
+        self._leaving: dict[tuple[str, str], VersionWatch] = {}
         self._traffic: dict[str, Traffic] = {}  # by segment
         self._panes: list[dict[str, Any]] = []
         self._alerts: list[dict[str, Any]] = []
@@ -56,13 +59,13 @@ class Watcher:
     def _judge(self) -> None:
         for pane in self.merge.ready():
             self._panes.append(pane.to_wire())
-            if isinstance(pane, PredictionPane):
-                self._forget_if_gone((pane.key.version, pane.key.segment), pane.key.start_ms)
-            self._alerts += self._version(pane.key).on_pane(pane)
+            self._alerts += self._watch_of(pane).on_pane(pane)
         complete_to_ms = self.complete_to_ms
-        for name, watch in sorted(self.versions.items()):
-            self._alerts += watch.advance(complete_to_ms)
-            self._forget_if_gone(name, complete_to_ms)
+        for watches in (self._leaving, self.versions):
+            for name, watch in sorted(watches.items()):
+                self._alerts += watch.advance(min(complete_to_ms, watch.gone_at_ms))
+                if complete_to_ms >= watch.gone_at_ms:
+                    self._forget(name, watches.pop(name))
 
     @property
     def complete_to_ms(self) -> int:
@@ -82,21 +85,33 @@ class Watcher:
         successor.restore(self.snapshot())
         return successor
 
-    def _forget_if_gone(self, name: tuple[str, str], now_ms: int) -> None:
-        """Whether a long pause is noticed while it lasts or by the pane that ends it, the outcome is the same."""
+    def _watch_of(self, pane: Pane) -> VersionWatch:
+        """Whether a long pause is noticed while it lasts or by the pane that ends it, and which timeline is ahead
+        then, the outcome is the same: labels from before the end of the pause belong to what was before it."""
+        name, start_ms = (pane.key.version, pane.key.segment), pane.key.start_ms
+        leaving = self._leaving.get(name)
+        if leaving is not None and isinstance(pane, LabelPane) and start_ms < leaving.gone_at_ms:
+            return leaving
         watch = self.versions.get(name)
-        if watch is None or now_ms < watch.gone_at_ms:
-            return
-        del self.versions[name]
-        self.merge.forget(*name)
+        if watch is not None and start_ms >= watch.gone_at_ms:
+            if leaving is not None:  # two such pauses within the lag of the labels
+                self._forget(name, leaving)
+            self._leaving[name] = self.versions.pop(name)
+        return self._version(pane.key)
+
+    def _forget(self, name: tuple[str, str], watch: VersionWatch) -> None:
+        self.merge.forget(*name, watch.gone_at_ms)
         self._alerts += watch.withdraw("withdrawn: no predictions for a long time, the version is forgotten")
 
     def _version(self, key: PaneKey) -> VersionWatch:
         name = (key.version, key.segment)
         if name not in self.versions:
-            traffic = self._traffic.setdefault(key.segment, Traffic())
-            self.versions[name] = VersionWatch(key, self._policy, self._references, traffic)
+            self.versions[name] = self._new(key)
         return self.versions[name]
+
+    def _new(self, key: PaneKey) -> VersionWatch:
+        traffic = self._traffic.setdefault(key.segment, Traffic())
+        return VersionWatch(key, self._policy, self._references, traffic)
 
     def snapshot(self) -> bytes:
         """State as JSON; :meth:`restore` continues from it as if nothing had happened."""
@@ -106,6 +121,7 @@ class Watcher:
             "merge": self.merge.snapshot(),
             "traffic": {segment: traffic.snapshot() for segment, traffic in sorted(self._traffic.items())},
             "versions": [watch.snapshot() for _, watch in sorted(self.versions.items())],
+            "leaving": [watch.snapshot() for _, watch in sorted(self._leaving.items())],
             "not_taken": [self._panes, self._alerts],
         }
         return orjson.dumps(wire, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
@@ -120,6 +136,8 @@ class Watcher:
         self.merge = restore_merge(wire["merge"], self.merge.delay_ms)
         self._traffic = {segment: Traffic(**known) for segment, known in wire["traffic"].items()}
         self._panes, self._alerts = wire["not_taken"]
-        for state in wire["versions"]:
-            key = PaneKey(0, state["width"], self.model, state["version"], state["segment"])
-            self._version(key).restore(state)
+        for watches, name in ((self.versions, "versions"), (self._leaving, "leaving")):
+            for state in wire.get(name, []):
+                key = PaneKey(0, state["width"], self.model, state["version"], state["segment"])
+                watch = watches[key.version, key.segment] = self._new(key)
+                watch.restore(state)

@@ -75,7 +75,7 @@ class CohortAlarm:
             return None
         self._moved = False
         evidence = self.evidence()
-        if not self.state.firing:
+        if not self.state.firing or self._carrier not in self._detectors:
             self._carrier = max(
                 sorted(self._detectors), key=lambda name: self._detectors[name].evidence().log_evidence
             )
@@ -125,3 +125,5 @@ class CohortAlarm:
         self.state.restore(wire["state"])
         self._carrier, self._settled_ms = wire["carrier"], wire["settled"]
         self._since = tuple(wire["since"]) if wire["since"] else None
+        if self._carrier not in self._names:  # another stream takes over, and proves by its own cohorts
+            self._since = None

@@ -14,6 +14,7 @@ from tiltmeter.core.drift.bounded_loss import BoundedLossDetector
 from tiltmeter.core.drift.snapshot import SnapshotMismatchError
 from tiltmeter.core.late_labels.estimated import calibration_margin
 from tiltmeter.core.late_labels.matured import COMPLETE, Judged, Matured
+from tiltmeter.core.late_labels.maturity import maturities
 from tiltmeter.core.late_labels.triangle import Cohort
 from tiltmeter.core.panes.fixed_point import ONE
 from tiltmeter.core.panes.key import PaneKey
@@ -35,6 +36,7 @@ class ConceptGap:
     def __init__(self, policy: ModelPolicy) -> None:
         t = policy.tolerances
         self._tolerance, self._days = t.error_rate, t.warning_days
+        self._names = {maturity.name for maturity in maturities(policy)}
         self._mu0: float | None = None
         self._detector: BoundedLossDetector | None = None
         self._per_day = 1.0
@@ -126,8 +128,11 @@ class ConceptGap:
         }
 
     def restore(self, wire: dict[str, Any]) -> None:
-        self._per_day, self._at = wire["per_day"], wire["at"]
+        """A maturity that the policy no longer asks for leaves its place to another one."""
         self._state.restore(wire["state"])
+        if wire["at"] not in self._names:
+            return
+        self._per_day, self._at = wire["per_day"], wire["at"]
         self._since, self.last = tuple(wire["since"]), tuple(wire["last"])
         if wire["mu0"] is not None:
             with suppress(SnapshotMismatchError):

@@ -12,7 +12,7 @@ from tiltmeter.core.panes.answers import Answers
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference import Performance
-from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word
+from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word, withdraw_all
 
 #: Standard deviations that the expected error must be beyond what is allowed.
 _Z = 3.0
@@ -61,6 +61,10 @@ class EstimatedWatch:
             word = Word(alarm, not drifting or rate < allowed, numbers, summary)
         alert = self._state.on_pane(SUBJECT, key, word)
         return [] if alert is None else [alert]
+
+    def withdraw(self, key: PaneKey) -> list[dict[str, Any]]:
+        """Another reference is in force: it may have no labels, and then nothing is expected any more."""
+        return withdraw_all(self.alerts(), key, "withdrawn: another reference is in force")
 
     def accuracy(self, window: Answers) -> float:
         """NaN where too few scores say something."""

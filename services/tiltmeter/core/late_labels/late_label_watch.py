@@ -8,7 +8,8 @@ the panes, whatever their interleaving.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any
 
 from tiltmeter.core.late_labels.concept_gap import ConceptGap
@@ -129,25 +130,27 @@ class LateLabelWatch:
     def _judge(self, due: list[tuple[int, int, int]]) -> list[dict[str, Any]]:
         """Cohorts in the order in which they came of age; alarms once per point in time."""
         alerts: list[dict[str, Any]] = []
-        for i, (at_ms, number, start_ms) in enumerate(due):
-            matured = self.matured[number]
-            width = matured.maturity.cohort_ms
-            cohort = self._triangles[width].cohorts[start_ms]
-            if not cohort.predicted:  # labels of late predictions only
-                continue
-            judged = matured.judge(start_ms, cohort)
-            key = self._key._replace(start_ms=at_ms - width, width_ms=width)
-            alert = matured.alert(key)
-            alerts += [alert] if alert is not None else []
-            k = self._key
-            reference = self._references.at(k.model, k.version, start_ms, k.segment)
-            performance = reference.performance if reference else None
-            alerts += self.gap.add(matured, judged, cohort, performance, key)
-            if self.errors is not None:
-                self.errors.add(matured, judged, performance, self._usual)
-                if i + 1 == len(due) or due[i + 1][0] > at_ms:
-                    alerts += self.errors.judge(key)
-                    self.worse.append((at_ms, self.errors.warns))
+        for at_ms, together in groupby(due, key=itemgetter(0)):
+            key: PaneKey | None = None
+            for _, number, start_ms in together:
+                matured = self.matured[number]
+                width = matured.maturity.cohort_ms
+                cohort = self._triangles[width].cohorts[start_ms]
+                if not cohort.predicted:  # labels of late predictions only
+                    continue
+                judged = matured.judge(start_ms, cohort)
+                key = self._key._replace(start_ms=at_ms - width, width_ms=width)
+                alert = matured.alert(key)
+                alerts += [alert] if alert is not None else []
+                k = self._key
+                reference = self._references.at(k.model, k.version, start_ms, k.segment)
+                performance = reference.performance if reference else None
+                alerts += self.gap.add(matured, judged, cohort, performance, key)
+                if self.errors is not None:
+                    self.errors.add(matured, judged, performance, self._usual)
+            if self.errors is not None and key is not None:
+                alerts += self.errors.judge(key)
+                self.worse.append((at_ms, self.errors.warns))
         return alerts
 
     def _forget(self) -> None:
