@@ -20,6 +20,9 @@ from tiltmeter.core.drift.distances import wasserstein
 from tiltmeter.core.histogram import bin_counts
 from tiltmeter.core.policy import Tolerances
 
+#: Twenty seconds of work on a free core; other tests may hold the cores.
+pytestmark = pytest.mark.timeout(600)
+
 DOCS = Path(__file__).parents[2] / "docs" / "statistics"
 
 

@@ -31,7 +31,7 @@ class Scale(NamedTuple):
 
 
 FULL = Scale("full", 30.0, 5.0, 1_000_000, arl_runs=100, delay_runs=40, seeds=6, everything=True)
-QUICK = Scale("quick", 0.3, 0.25, 100_000, arl_runs=20, delay_runs=3, seeds=1, everything=False)
+QUICK = Scale("quick", 0.3, 0.25, 100_000, arl_runs=20, delay_runs=2, seeds=1, everything=False)
 
 
 @dataclass(frozen=True)
