@@ -18,11 +18,9 @@ from tiltmeter.kafka.producer import LogProducer
 from tiltmeter.kafka.reader import PartitionReader, TopicPartition
 from tiltmeter.kafka.topics import TopicNames
 from tiltmeter.processor.partition_check import misplaced
+from tiltmeter.processor.record_size import LOG_RECORD_BYTES, RecordSize
 from tiltmeter.processor.stage import Record
 
-#: A join-log record is at most this large; a batch that decides more is cut in two and decided again, so a full
-#: batch of labels (640 KB) must fit (docs/decisions/0003-log-record-size.md).
-LOG_RECORD_BYTES = 960 * 1024
 #: Watermarks go to every panes partition, so not more often than this: after panes were closed, and otherwise.
 CLOSING_SECONDS, WATERMARK_SECONDS = 0.1, 1.0
 #: How often an owner claims again what it owns.
@@ -45,6 +43,8 @@ class JoinPartition:
         partitions: int,
         panes_partitions: int,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        record_bytes: int = LOG_RECORD_BYTES,
     ) -> None:
         self.joiner = joiner
         self._connection = connection
@@ -55,6 +55,7 @@ class JoinPartition:
         self._clock = clock
         #: Sampled records whose key hashes to another partition, by side, since this worker took the partition.
         self.misplaced: Counter[str] = Counter()
+        self._size = {side: RecordSize(record_bytes) for side in (PREDICTIONS, FEEDBACK)}
         self._said: dict[str, int] = {}
         self._said_at = float("-inf")
         self._closed = False  # panes were closed since the last watermark
@@ -113,26 +114,30 @@ class JoinPartition:
                             self._claim_counts = accepted
 
     async def process(self, side: str, start: int, end: int, records: Sequence[Record]) -> None:
-        """One micro-batch through all steps; cut in two as long as its log record is too large."""
+        """One micro-batch through all steps, in as many parts as its log records need."""
         self.misplaced[side] += misplaced(records, self.joiner.partition, self._partitions)
-        await self._process(side, start, end, records)
+        done, begin, processed = 0, start, False
+        while not processed or done < len(records):
+            cut = min(done + self._size[side].records, len(records))
+            until = end if cut == len(records) else records[cut].offset
+            processed = await self._process(side, begin, until, records[done:cut])
+            if processed:
+                done, begin = cut, until
         if self._clock() - self._claimed_at >= CLAIM_SECONDS:
             await self._renew_claim()
 
-    async def _process(self, side: str, start: int, end: int, records: Sequence[Record]) -> None:
+    async def _process(self, side: str, start: int, end: int, records: Sequence[Record]) -> bool:
+        """False: it was too large for a log record, and nothing was done."""
         decision, rejected = self.joiner.decide(side, start, end, records)  # 1
         raw = decision.encode()
-        if len(raw) > LOG_RECORD_BYTES and len(records) > 1:
-            half = len(records) // 2
-            cut = records[half].offset
-            await self._process(side, start, cut, records[:half])
-            await self._process(side, cut, end, records[half:])
-            return
+        if not self._size[side].fits(len(records), len(raw)):
+            return False
         # Before the log says they are done with: sent twice after a crash, but never lost.
         await self._send_rejected(side, rejected)
         offset = await self._append(raw)  # 2
         self.joiner.apply(decision, offset)  # 3
         await self._publish()  # 4
+        return True
 
     async def idle(self, side: str, idle_ms: int, idle_after_ms: int) -> None:
         """Nothing to read on this side. After ``idle_after_ms`` its watermark follows the wall clock's pace, from
