@@ -41,7 +41,13 @@ POLICY = JoinPolicy(
             windows={"short": 10, "medium": 60},
             tolerances=Tolerances(learning_panes=0),
             segments={"channel": ("web", "branch")},
-        )
+        ),
+        "soon-mature": ModelPolicy(
+            pane_ms=SECOND,
+            windows={"short": 10, "medium": 60},
+            tolerances=Tolerances(learning_panes=0),
+            maturities=(60 * SECOND,),
+        ),
     },
 )
 #: In the order the page must list them.

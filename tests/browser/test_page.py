@@ -255,6 +255,45 @@ def test_open_details_stay_open_while_the_page_refreshes(chrome: Chrome) -> None
         assert page.js("return document.querySelector('#transitions li:last-child details').open")
 
 
+def test_further_measures_open_by_key_and_stay_open_while_the_page_refreshes(chrome: Chrome) -> None:
+    from browser.page import Page
+
+    with Serving(Worker([Model("churn"), Model("credit-risk", drifts=5)], rate=60)) as live:
+        live.play(20)
+        page = Page(chrome, live.url).open("credit-risk").await_model("credit-risk")
+        page.await_(lambda: page.find("#features .further summary"))
+        assert "measures=1" not in " ".join(page.requests())
+        page.js("document.querySelector('#features .further summary').focus()")
+        page.press("\ue007")  # Enter
+        page.await_(lambda: page.find("#features .further[open] dl"))
+        shown = page.text("#features .further[open]")
+        assert page.focused() == "More measures of basket_value"
+        for part in ("Population stability", "Hellinger", "χ², 9 degrees", "KS, at most", "p < 0.0001"):
+            assert part in shown
+        assert "NaN" not in shown
+        live.play(5)
+        page.await_(lambda: page.text("#features .further[open]") not in (shown, ""))
+        assert page.focused() == "More measures of basket_value"
+        assert len(page.find("#features .further[open]")) == 1
+        page.js("location.hash = '#churn/7/'")
+        page.await_model("churn")
+        assert not page.find("#features .further[open]")
+        assert page.complaints() == []
+
+
+def test_how_long_labels_take_is_said_beside_how_many_came(chrome: Chrome) -> None:
+    from browser.page import Page
+
+    with Serving(Worker([Model("soon-mature")], rate=10)) as live:
+        live.play(30)
+        page = Page(chrome, live.url).open().await_model("soon-mature")
+        labelled = "#figures div:nth-child(2)"
+        page.await_(lambda: "half within" in page.text(labelled))
+        assert "by 1m" not in page.text(labelled)
+        live.play(110)
+        page.await_(lambda: "100 % by 1m" in page.text(labelled))
+
+
 def test_new_alerts_are_read_out_once_and_old_ones_are_not(chrome: Chrome) -> None:
     from browser.page import Page
 

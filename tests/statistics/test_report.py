@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from report.rules import RULES, ks_critical, windows
 from report.scene import ALARMS, FEATURES, ON_FEATURES, ON_LABELS, POLICY, Inputs, Labels, Monitor
 from report.tasks import QUICK, Result, Task, run_all
 from scipy import stats
+from scipy.spatial.distance import jensenshannon
 
 from tiltmeter.core.drift.distances import wasserstein
 from tiltmeter.core.histogram import bin_counts
@@ -84,14 +86,29 @@ def test_the_effect_sizes_in_the_documentation_are_right() -> None:
     readme = (DOCS / "README.md").read_text()
     assert effects.markdown() in readme
     assert effects.margins() in readme
-    distance, psi, moved = effects.of_shift(0.5)
-    assert (round(distance, 3), round(psi, 3)) == (0.197, 0.238)
+    sizes = effects.of_shift(0.5)
+    assert (round(sizes.ks, 3), round(sizes.psi, 3)) == (0.197, 0.238)
     x, y = np.random.default_rng(1).normal(size=(2, 400_000))
-    assert stats.ks_2samp(x, y + 0.5).statistic == pytest.approx(distance, abs=0.005)
-    assert stats.wasserstein_distance(x, y + 0.5) == pytest.approx(moved, abs=0.01)
-    distance, _, moved = effects.of_scale(1.5)
-    assert stats.ks_2samp(x, 1.5 * y).statistic == pytest.approx(distance, abs=0.005)
-    assert stats.wasserstein_distance(x, 1.5 * y) == pytest.approx(moved, abs=0.01)
+    assert stats.ks_2samp(x, y + 0.5).statistic == pytest.approx(sizes.ks, abs=0.005)
+    assert stats.wasserstein_distance(x, y + 0.5) == pytest.approx(sizes.wasserstein_sigmas, abs=0.01)
+    sizes = effects.of_scale(1.5)
+    assert stats.ks_2samp(x, 1.5 * y).statistic == pytest.approx(sizes.ks, abs=0.005)
+    assert stats.wasserstein_distance(x, 1.5 * y) == pytest.approx(sizes.wasserstein_sigmas, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "changed"),
+    [(effects.of_shift(0.3), stats.norm(0.3)), (effects.of_scale(1.25), stats.norm(0, 1.25))],
+    ids=["shift", "scale"],
+)
+def test_the_divergences_in_the_documentation_are_scipys(sizes: effects.Sizes, changed: Any) -> None:
+    tenths = np.full(10, 0.1)
+    shares = np.diff(changed.cdf(stats.norm.ppf(np.linspace(0, 1, 11))))
+    assert sizes.kullback_leibler == pytest.approx(stats.entropy(shares, tenths), rel=1e-6)
+    both = stats.entropy(shares, tenths) + stats.entropy(tenths, shares)
+    assert sizes.psi == pytest.approx(both, rel=1e-6)
+    assert sizes.jensen_shannon == pytest.approx(jensenshannon(shares, tenths, base=2), rel=1e-6)
+    assert sizes.hellinger == pytest.approx(np.linalg.norm(shares**0.5 - tenths**0.5) / 2**0.5, rel=1e-6)
 
 
 def test_drawn_counts_are_distributed_like_counted_values() -> None:

@@ -155,6 +155,36 @@ def test_effect_sizes_are_gaps_below_the_smallest_sample_and_numbers_above(read:
     assert drifted[0][1] > 2 * quiet[0][1] > 0
 
 
+def test_further_measures_are_of_the_detection_window_and_of_what_the_feature_has(
+    read: dict[str, Series],
+) -> None:
+    rows = dict(of_window(read, "short"))
+    expected = {"drift_distance": {"kullback_leibler", "hellinger"}}
+    expected |= {"drift_statistic": {"chi_square", "normal_scores"}}
+    expected |= {"drift_p_value": {"chi_square", "normal_scores", "ks"}}
+    for metric, kinds in expected.items():
+        found = of(read, f"tiltmeter_{metric}")
+        assert {labels["window"] for labels, _ in found} == {"short"}
+        kind = "measure" if metric == "drift_distance" else "test"
+        age = of(read, f"tiltmeter_{metric}", model="churn", feature="age")
+        assert {labels[kind] for labels, _ in age} == kinds
+        channel = of(read, f"tiltmeter_{metric}", model="churn", feature="channel")
+        assert {labels[kind] for labels, _ in channel} == kinds - {"normal_scores", "ks"}
+        for labels, value in found:
+            assert math.isnan(value) == (rows[labels["model"]] < 200), labels
+    low, high = (
+        of(read, "tiltmeter_drift_p_value", model=model, feature="basket_value", test="ks")[0][1]
+        for model in ("credit-risk", "churn")
+    )
+    assert low < 1e-6 < high
+
+
+def of_window(read: dict[str, Series], window: str) -> list[tuple[str, float]]:
+    """(model, predictions)"""
+    found = of(read, "tiltmeter_window_predictions", version="7", window=window, segment="")
+    return [(labels["model"], value) for labels, value in found]
+
+
 def test_the_worker_says_how_it_is(read: dict[str, Series]) -> None:
     assert read["tiltmeter_recovering"] == [({}, 0.0)]
     owned = {labels["stage"]: value for labels, value in read["tiltmeter_assigned_partitions"]}

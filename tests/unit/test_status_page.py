@@ -94,6 +94,29 @@ def test_a_model_s_pictures_count_the_rows_of_the_window(serving: Serving) -> No
         assert sum(row[-1] for row in rows) + outside == d["cells"]["ok"] == 60 * 60
 
 
+def test_measures_that_are_asked_for_agree_with_each_other(serving: Serving) -> None:
+    assert all("measures" not in d for d in model(serving, "churn")["distributions"])
+    drawn = {d["name"]: d["measures"] for d in model(serving, "credit-risk", measures="1")["distributions"]}
+    moved, quiet, channel = drawn["basket_value"], drawn["age"], drawn["channel"]
+    for name in ("psi", "jensen_shannon", "kullback_leibler", "hellinger"):
+        assert moved[name] > 3 * quiet[name] > 0, name
+    assert moved["normal_scores"]["z"] > 10
+    assert moved["normal_scores"]["p_value"] < 1e-9 < quiet["normal_scores"]["p_value"]
+    assert moved["chi_square"]["degrees"] == 9
+    low, high = quiet["ks_p_value"]
+    assert 0 < low <= high <= 1
+    assert channel["wasserstein"] is channel["normal_scores"] is channel["ks_p_value"] is None
+
+
+def test_status_says_how_long_labels_take_and_what_is_too_young_to_say(serving: Serving) -> None:
+    models = {m["model"]: m for m in get(serving, "/status.json")["models"]}
+    delays = models["churn"]["label_delay_ms"]
+    assert 0 <= delays["0.5"] <= delays["0.9"] <= delays["0.99"] <= 60_000
+    assert models["no-labels"]["label_delay_ms"] == {"0.5": None, "0.9": None, "0.99": None}
+    assert set(models["churn"]["labels_within"]) == {"1h", "1d", "7d", "30d"}
+    assert models["churn"]["labels_within"]["1h"] == [None, None]
+
+
 def test_a_model_s_performance_has_a_band_around_every_point(serving: Serving) -> None:
     performance = model(serving, "credit-risk")["performance"]
     assert len(performance["points"]) == 60

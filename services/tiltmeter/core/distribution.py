@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tiltmeter.core.drift.categorical import aligned_counts, categorical_distance
 from tiltmeter.core.drift.categorical import at_least as categories_at_least
+from tiltmeter.core.drift.further_measures import FurtherMeasures, further_measures
 from tiltmeter.core.drift.ks import KsBudget, ks_distance
 from tiltmeter.core.histogram import atomic_mask
 from tiltmeter.core.panes.feature_counts import FeatureCounts
@@ -53,6 +54,10 @@ class Distribution:
         c = categorical_distance(ours, theirs)
         low = categories_at_least(c, budget, phi)
         return Drift(c.window_rows, low, c.largest, c.largest, min(1.0, 2 * c.largest - low))
+
+    def further(self, counts: FeatureCounts) -> FurtherMeasures | None:
+        """None if nothing of the profile's kind has been counted."""
+        return further_measures(self.profile, counts, self._atomic)
 
     @property
     def reference_margin(self) -> float:

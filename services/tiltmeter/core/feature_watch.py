@@ -12,6 +12,7 @@ from tiltmeter.core.distribution import OUTPUT, Distribution, Drift, counts_of
 from tiltmeter.core.distribution_evidence import DistributionEvidence
 from tiltmeter.core.drift.attribution import declared
 from tiltmeter.core.drift.effect_sizes import EffectSizes, effect_sizes
+from tiltmeter.core.drift.further_measures import FurtherMeasures
 from tiltmeter.core.drift.ks import KsBudget
 from tiltmeter.core.family_alert import FamilyAlert, Member
 from tiltmeter.core.onset import Finding, Onset
@@ -181,6 +182,13 @@ class FeatureWatch:
             sizes = effect_sizes(distribution.profile, counts_of(total, name))
             if sizes is not None:
                 yield name, sizes
+
+    def further(self, total: PredictionPane) -> Iterator[tuple[str, FurtherMeasures]]:
+        """Likewise, what few ask for."""
+        for name, distribution in self._watched.items():
+            measures = distribution.further(counts_of(total, name))
+            if measures is not None:
+                yield name, measures
 
     def snapshot(self) -> dict[str, Any]:
         return {

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from itertools import islice
 
+from tiltmeter.core.drift.further_measures import FurtherMeasures
+from tiltmeter.core.drift.normal_scores import two_sided_p_value
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.version_watch import VersionWatch
 from tiltmeter.metrics.sample import Sample
@@ -52,6 +54,25 @@ def _drift(watch: VersionWatch, window: str) -> Iterator[Sample]:
         yield Sample("drift_js", labels, sizes.jensen_shannon if enough else math.nan)
         if sizes.wasserstein is not None:
             yield Sample("drift_wasserstein", labels, sizes.wasserstein if enough else math.nan)
+    if window == watch.policy.detection_window:
+        for feature, measures in watch.features.further(total):
+            for name, kind, value in _further(measures):
+                enough = measures.rows >= watch.min_samples
+                yield Sample(name, (*of, feature, window, kind), value if enough else math.nan)
+
+
+def _further(measures: FurtherMeasures) -> Iterator[tuple[str, str, float]]:
+    """Of the detection window only: they cost as much as all others of a window, and few look at them."""
+    yield "drift_distance", "kullback_leibler", measures.kullback_leibler
+    yield "drift_distance", "hellinger", measures.hellinger
+    if measures.chi_square is not None:
+        yield "drift_statistic", "chi_square", measures.chi_square.statistic
+        yield "drift_p_value", "chi_square", measures.chi_square.p_value
+    if measures.ks_p_value is not None:
+        yield "drift_p_value", "ks", measures.ks_p_value[1]
+    if measures.normal_scores_z is not None:
+        yield "drift_statistic", "normal_scores", measures.normal_scores_z
+        yield "drift_p_value", "normal_scores", two_sided_p_value(measures.normal_scores_z)
 
 
 def _joint(watch: VersionWatch, window: str, total: PredictionPane) -> Iterator[Sample]:

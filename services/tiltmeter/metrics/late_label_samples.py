@@ -19,9 +19,9 @@ def late_label_samples(watch: VersionWatch) -> Iterator[Sample]:
         delay = delay_quantile_ms(delays.counts, quantile) if delays.n >= watch.min_samples else math.nan
         yield Sample("label_delay_seconds", (*of, f"{quantile:g}"), delay / 1000)
     for matured in late.matured:
-        at, learned = (*of, matured.maturity.name), matured.coverage.learned
+        at = (*of, matured.maturity.name)
         yield Sample("label_coverage_ratio", at, matured.coverage_ratio())
-        yield Sample("label_coverage_baseline_ratio", at, 1 - matured.coverage.rate if learned else math.nan)
+        yield Sample("label_coverage_baseline_ratio", at, matured.usual_coverage())
         subject = f"labels_within_{matured.maturity.name}"
         yield Sample("drift_evidence_ratio", (*of, "e_sr", subject), matured.shortfall.evidence().ratio)
     if watch.performance.regression:

@@ -156,6 +156,24 @@ _ALL = [
         (*MODEL, "feature", "window"),
     ),
     Metric(
+        "drift_distance",
+        "gauge",
+        "Further distances over the same groups, by measure; detection window only.",
+        (*MODEL, "feature", "window", "measure"),
+    ),
+    Metric(
+        "drift_statistic",
+        "gauge",
+        "Statistics of two-sample tests; detection window only. They grow with the rows.",
+        (*MODEL, "feature", "window", "test"),
+    ),
+    Metric(
+        "drift_p_value",
+        "gauge",
+        "p-values of one look at independent rows; detection window only. Never alarm on them.",
+        (*MODEL, "feature", "window", "test"),
+    ),
+    Metric(
         "correlation_change",
         "gauge",
         "Largest change of the rank correlation of two features against the reference.",

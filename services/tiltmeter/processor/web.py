@@ -86,7 +86,8 @@ class Web:
         return _json(status(self._join, self._watch))
 
     def _model(self, request: web.Request) -> web.Response:
-        """``?model=&version=&segment=&window=``: one model's pictures; by default of the window that alarms."""
+        """``?model=&version=&segment=&window=``: one model's pictures; by default of the window that alarms.
+        ``measures=1``: with all measures of every feature, which cost half as much again."""
         asked = request.query
         name, version, segment = (asked.get(key, "") for key in ("model", "version", "segment"))
         for owned in self._watch.owned.values():
@@ -96,7 +97,8 @@ class Web:
                 window = asked.get("window", watch.policy.detection_window)
                 if window not in watch.predictions:
                     return _json({"error": "no such window", "windows": sorted(watch.predictions)}, 404)
-                return _json(detail(watch, window, owned.alerts.get(name, ())))
+                alerts = owned.alerts.get(name, ())
+                return _json(detail(watch, window, alerts, measured=asked.get("measures") == "1"))
         return _json({"error": "this worker does not watch that model, version and segment"}, 404)
 
     def _page(self, _: web.Request) -> web.Response:

@@ -4,6 +4,7 @@ that an alarm takes off."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -11,6 +12,7 @@ from scipy.special import ndtr, ndtri
 from report.markdown import table
 from report.scene import FEATURES, POLICY, true_distance
 from tiltmeter.core.budget import Budget
+from tiltmeter.core.drift.distances import hellinger, jensen_shannon, kullback_leibler, psi
 from tiltmeter.core.drift.ks import KsBudget
 
 SHIFTS = (0.05, 0.1, 0.125, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
@@ -18,19 +20,36 @@ SCALES = (1.1, 1.25, 1.5, 2.0)
 _X = np.linspace(-12.0, 12.0, 240_001)
 
 
-def psi_of(shares: np.ndarray) -> float:
-    """Population stability index of ten bins that held a tenth each."""
-    return float(((shares - 0.1) * np.log(shares / 0.1)).sum())
+#: Rows that stand for a population: half a row more in each group does not show.
+_ROWS = 10**12
 
 
-def of_shift(sigmas: float) -> tuple[float, float, float]:
-    """(KS distance, PSI in ten bins, Wasserstein distance in standard deviations)"""
-    return float(true_distance(sigmas)), psi_of(_shares(lambda x: x - sigmas)), sigmas
+@dataclass(frozen=True)
+class Sizes:
+    """All but the first and the last in ten groups of equal reference mass."""
+
+    ks: float
+    psi: float
+    kullback_leibler: float
+    jensen_shannon: float
+    hellinger: float
+    wasserstein_sigmas: float
 
 
-def of_scale(ratio: float) -> tuple[float, float, float]:
+def of_shift(sigmas: float) -> Sizes:
+    return _sizes(float(true_distance(sigmas)), _shares(lambda x: x - sigmas), sigmas)
+
+
+def of_scale(ratio: float) -> Sizes:
     apart = np.abs(ndtr(_X) - ndtr(_X / ratio))
-    return float(apart.max()), psi_of(_shares(lambda x: x / ratio)), float(np.trapezoid(apart, _X))
+    return _sizes(float(apart.max()), _shares(lambda x: x / ratio), float(np.trapezoid(apart, _X)))
+
+
+def _sizes(ks: float, shares: np.ndarray, moved: float) -> Sizes:
+    """By the functions behind the gauges."""
+    reference, window = np.full(10, _ROWS // 10), np.rint(shares * _ROWS).astype(np.int64)
+    measures = (psi, kullback_leibler, jensen_shannon, hellinger)
+    return Sizes(ks, *(measure(reference, window) for measure in measures), moved)
 
 
 def _shares(standard: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -38,9 +57,17 @@ def _shares(standard: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
 
 
 def markdown() -> str:
-    head = ["change of a normal feature", "KS distance", "PSI, 10 bins", "Wasserstein, σ"]
-    rows = [[f"mean + {s:g} σ", *(f"{x:.3f}" for x in of_shift(s))] for s in SHIFTS]
-    rows += [[f"spread × {r:g}", *(f"{x:.3f}" for x in of_scale(r))] for r in SCALES]
+    head = [
+        "change of a normal feature",
+        "KS distance",
+        "PSI",
+        "Kullback-Leibler",
+        "Jensen-Shannon",
+        "Hellinger",
+        "Wasserstein, σ",
+    ]
+    rows = [[f"mean + {s:g} σ", *(f"{x:.3f}" for x in astuple(of_shift(s)))] for s in SHIFTS]
+    rows += [[f"spread × {r:g}", *(f"{x:.3f}" for x in astuple(of_scale(r)))] for r in SCALES]
     return table(head, rows)
 
 
@@ -56,3 +83,7 @@ def margins() -> str:
         for n, m in zip(ROWS_IN_WINDOW, ROWS_IN_REFERENCE, strict=True)
     ]
     return table(head, rows)
+
+
+if __name__ == "__main__":
+    print(markdown(), margins(), sep="\n")

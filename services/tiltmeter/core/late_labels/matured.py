@@ -137,6 +137,10 @@ class Matured:
         """Of the last cohorts; NaN if they hold too few predictions."""
         return self._ratio(sum(j.labelled for j in self.recent), sum(j.predicted for j in self.recent))
 
+    def usual_coverage(self) -> float:
+        """Of the first cohorts; NaN while it is being learned."""
+        return 1.0 - self.coverage.rate if self.coverage.learned else math.nan
+
     def accuracy(self) -> float:
         return self._ratio(sum(j.right for j in self.recent), sum(j.classified for j in self.recent))
 

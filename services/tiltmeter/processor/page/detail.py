@@ -11,8 +11,11 @@ from tiltmeter.processor.page.distribution import distributions
 from tiltmeter.processor.page.performance_points import performance_points
 
 
-def detail(watch: VersionWatch, window: str, alerts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """``window`` names a window of predictions; ``alerts`` are those of the model, oldest first."""
+def detail(
+    watch: VersionWatch, window: str, alerts: Iterable[dict[str, Any]], *, measured: bool = False
+) -> dict[str, Any]:
+    """``window`` names a window of predictions; ``alerts`` are those of the model, oldest first; ``measured`` asks
+    for more than is drawn."""
     mine = [a for a in alerts if (a["version"], a["segment"]) == (watch.version, watch.segment)]
     return {
         "model": watch.model,
@@ -20,7 +23,9 @@ def detail(watch: VersionWatch, window: str, alerts: Iterable[dict[str, Any]]) -
         "segment": watch.segment,
         "window": window,
         "performance": performance_points(watch),
-        "distributions": list(distributions(watch.features, watch.predictions[window].total))
+        "distributions": list(
+            distributions(watch.features, watch.predictions[window].total, measured=measured)
+        )
         if watch.features is not None
         else [],
         "firing": [_firing(a) for a in watch.alerts() if a.firing],

@@ -14,14 +14,19 @@ from tiltmeter.core.panes.feature_counts import STATES, FeatureCounts
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.reference import CategoricalFeature, NumericFeature
 from tiltmeter.processor.page.bars import numeric_picture
+from tiltmeter.processor.page.measures import all_measures
 
 #: Categories drawn one by one; the rest is drawn as one.
 SHOWN = 8
 
 
-def distributions(features: FeatureWatch, total: PredictionPane) -> Iterator[dict[str, Any]]:
-    """The predictions, if the reference knows them, and every feature of a window."""
+def distributions(
+    features: FeatureWatch, total: PredictionPane, *, measured: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The predictions, if the reference knows them, and every feature of a window; ``measured``: with all
+    measures."""
     reference = features.reference
+    measures = dict(all_measures(features, total)) if measured else {}
     profiles: dict[str, Profile] = {**({OUTPUT: reference.prediction} if reference.prediction else {})}
     profiles.update(reference.features)
     for name, profile in profiles.items():
@@ -31,6 +36,7 @@ def distributions(features: FeatureWatch, total: PredictionPane) -> Iterator[dic
             "output": name == OUTPUT,
             "cells": dict(zip(STATES, counts.cells.tolist(), strict=True)),
             **picture(profile, counts),
+            **({"measures": measures[name]} if name in measures else {}),
         }
 
 

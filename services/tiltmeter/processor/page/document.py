@@ -19,6 +19,7 @@ SCRIPTS = (
     "models.js",
     "alerts.js",
     "model.js",
+    "measures.js",
     "drift.js",
     "worker.js",
     "keys.js",

@@ -1,7 +1,8 @@
 // Drift of every feature in the chosen window, the drifted ones first.
 
 const FIRST_CARDS = 12;
-const view = { window: null, all: false };
+// `measured`: the features whose further measures are open.
+const view = { window: null, all: false, measured: new Set() };
 
 function renderWindows(m, changed) {
   const names = Object.keys(m.windows);
@@ -15,7 +16,7 @@ function renderWindows(m, changed) {
   for (const input of byId('windows').querySelectorAll('input')) input.checked = input.value === view.window;
 }
 
-function renderDrift(m, detail) {
+function renderDrift(m, detail, changed) {
   show(byId('drift-legend'), [m.reference_state, m.drift_tolerances], () => (m.reference_state === 'ready' ? legend(m) : []));
   const drift = m.drift[detail.window] || {};
   const rank = (d) => SEVERITIES.indexOf(worst(levelOf(drift[d.name] || {}, m.drift_tolerances), decided(m, d)));
@@ -27,8 +28,14 @@ function renderDrift(m, detail) {
     show(cards, [m.reference_state, m.model, m.version], () => noReference(m));
   } else {
     cards.shown = null;
-    keyed(cards, shown, (d) => d.name, (d) => h('section', { 'aria-label': d.output ? 'predictions' : d.name }));
-    shown.forEach((d, i) => show(cards.children[i], [d, drift[d.name], furthest, m.min_samples, decided(m, d), m.bad_cells[d.name]], () => card(cards.children[i], d, drift[d.name] || {}, m, furthest)));
+    keyed(cards, shown, (d) => d.name, (d) => frame(d, changed));
+    shown.forEach((d, i) => {
+      const [body, further] = cards.children[i].children;
+      const { measures, ...drawn } = d;
+      show(body, [drawn, drift[d.name], furthest, m.min_samples, decided(m, d), m.bad_cells[d.name]], () => card(cards.children[i], d, drift[d.name] || {}, m, furthest));
+      further.hidden = !((drift[d.name] || {}).rows >= m.min_samples);
+      show(further.lastChild, measures, () => (measures ? measureRows(measures) : h('p', {}, 'Asking…')));
+    });
   }
   const more = byId('all-features');
   more.hidden = sorted.length <= FIRST_CARDS;

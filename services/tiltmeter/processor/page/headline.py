@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
+from tiltmeter.core.late_labels.label_delay import QUANTILES, delay_quantile_ms
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.version_watch import VersionWatch
 from tiltmeter.processor.page.performance_points import performance_points
@@ -15,16 +18,35 @@ TREND_POINTS = 30
 
 
 def headline(watch: VersionWatch) -> dict[str, Any]:
-    """``severity`` is that of the worst firing alert; ``label_coverage`` is labelled per prediction, so far."""
+    """``severity`` is that of the worst firing alert; ``label_coverage`` is labelled per prediction, so far;
+    ``label_delay_ms`` by quantile, and ``labels_within`` a maturity, as (ratio, usual ratio), are as in
+    the metrics."""
     firing = [alert.names for alert in watch.alerts() if alert.firing]
     predictions, labelled = watch.total.events, watch.all_labels.n
     return {
         "severity": min((severity for *_, severity in firing), key=SEVERITIES.index, default="ok"),
         "reference_state": reference_state(watch),
         "label_coverage": min(1.0, labelled / predictions) if predictions else None,
+        "label_delay_ms": dict(label_delays_ms(watch)),
+        "labels_within": {
+            matured.maturity.name: [_number(matured.coverage_ratio()), _number(matured.usual_coverage())]
+            for matured in watch.late.matured
+        },
         "trend": [[at, value] for at, _, value, *_ in performance_points(watch, TREND_POINTS)["points"]],
         **rules(watch.policy, watch.total.key.width_ms),
     }
+
+
+def label_delays_ms(watch: VersionWatch) -> Iterator[tuple[str, float | None]]:
+    """None while too few labels are known."""
+    delays = watch.late.delays.total
+    for quantile in QUANTILES:
+        enough = delays.n >= watch.min_samples
+        yield f"{quantile:g}", delay_quantile_ms(delays.counts, quantile) if enough else None
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def reference_state(watch: VersionWatch) -> str:

@@ -6,13 +6,13 @@ function renderModel(m, models, detail, changed) {
   show(byId('name'), [m.model, m.version, m.segment], () => [m.model, h('span', {}, ` version ${m.version}`), m.segment ? segmentOf(m) : null]);
   show(byId('verdict'), [m.firing, m.reference_state], () => [sign(stateOf(m), false), ` ${m.firing.length ? `${plural(m.firing.length, 'alert fires', 'alerts fire')}` : 'nothing fires'}`]);
   byId('verdict').setAttribute('class', stateOf(m));
-  show(byId('figures'), [m.predictions, m.performance.all.labelled, m.prediction_errors, m.reference_id, m.last_prediction_pane, m.reference_state, m.feedback], () => figures(m));
+  show(byId('figures'), [m.predictions, m.performance.all.labelled, m.prediction_errors, m.reference_id, m.last_prediction_pane, m.reference_state, m.feedback, m.label_delay_ms, m.labels_within], () => figures(m));
   renderSegments(m.segment ? [] : segmentsOf(m, models));
   renderWindows(m, changed);
   if (!detail || !isOf(idOf(m), detail)) return;
   renderFiring(detail.firing);
   renderPerformance(m, detail.performance);
-  renderDrift(m, detail);
+  renderDrift(m, detail, changed);
   renderTimeline(detail.timeline, detail.firing, Math.max(m.last_prediction_pane || 0, m.last_label_pane || 0));
 }
 
@@ -24,7 +24,7 @@ function figures(m) {
   return [
     figure('Predictions', count(m.predictions), h('small', {}, m.prediction_errors ? `${plural(m.prediction_errors, 'error', 'errors')}` : 'no errors')),
     figure('Labelled', percent(m.label_coverage), h('div', { class: 'meter', 'aria-hidden': 'true' }, meter),
-      h('small', {}, `${count(m.performance.all.labelled)} of ${count(m.predictions)}`)),
+      h('small', {}, `${count(m.performance.all.labelled)} of ${count(m.predictions)}`), labelTimes(m)),
     known(m.performance.all.accuracy) ? figure('Accuracy', percent(m.performance.all.accuracy), h('small', {}, 'of all labels so far')) : null,
     known(m.performance.all.mae) ? figure('Mean absolute error', number(m.performance.all.mae), h('small', {}, 'of all labels so far')) : null,
     figure('Newest pane', time(m.last_prediction_pane), h('small', {}, `panes of ${duration(m.pane_ms)}`)),
@@ -34,6 +34,16 @@ function figures(m) {
 
 /** In the title of a segment's page: which one, and the way back to the whole. */
 const segmentOf = (m) => h('span', {}, `, ${m.segment} `, h('a', { href: `#${idOf({ ...m, segment: '' })}` }, 'of all'));
+
+/** How long labels take, and how many predictions of an age have theirs; null while nothing is known. */
+function labelTimes(m) {
+  const [half, most] = [m.label_delay_ms['0.5'], m.label_delay_ms['0.99']];
+  const aged = Object.entries(m.labels_within).filter(([, [ratio]]) => known(ratio));
+  return [
+    known(half) ? h('small', {}, `half within ${duration(half)}, 99 % within ${duration(most)}`) : null,
+    ...aged.map(([age, [ratio, usual]]) => h('small', {}, `${percent(ratio)} by ${age}${known(usual) ? `, usually ${percent(usual)}` : ''}`)),
+  ];
+}
 
 function renderSegments(parts) {
   byId('segments-section').hidden = !parts.length;

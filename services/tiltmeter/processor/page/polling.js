@@ -28,7 +28,8 @@ async function poll() {
     const m = chosenModel();
     if (m) {
       const window = Object.hasOwn(m.windows, view.window || '') ? view.window : m.detection_window;
-      heard.detail = await ask(`model.json?${new URLSearchParams({ model: m.model, version: m.version, segment: m.segment, window })}`);
+      const measures = view.measured.size ? '1' : '0';
+      heard.detail = await ask(`model.json?${new URLSearchParams({ model: m.model, version: m.version, segment: m.segment, window, measures })}`);
     }
     heard.at = Date.now();
   } catch { /* shown by its age */ }
@@ -74,7 +75,7 @@ function showAge() {
 
 setTheme(rememberedTheme());
 startKeys(() => { render(); });
-addEventListener('hashchange', () => { view.all = false; render(); poll(); });
+addEventListener('hashchange', () => { view.all = false; closeMeasures(); render(); poll(); });
 addEventListener('resize', () => render());
 document.addEventListener('visibilitychange', () => { showAge(); poll(); });
 setInterval(poll, EVERY_MS);
