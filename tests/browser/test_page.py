@@ -288,7 +288,7 @@ def test_how_long_labels_take_is_said_beside_how_many_came(chrome: Chrome) -> No
         live.play(30)
         page = Page(chrome, live.url).open().await_model("soon-mature")
         labelled = "#figures div:nth-child(2)"
-        page.await_(lambda: "half within" in page.text(labelled))
+        page.await_(lambda: "99 % of them within 60 s" in page.text(labelled))
         assert "by 1m" not in page.text(labelled)
         live.play(110)
         page.await_(lambda: "100 % by 1m" in page.text(labelled))

@@ -9,7 +9,7 @@ import pytest
 
 from tiltmeter.core.late_labels.baseline import COHORTS, PREDICTIONS, Baseline
 from tiltmeter.core.late_labels.cohort_alarm import CohortAlarm
-from tiltmeter.core.late_labels.label_delay import delay_quantile_ms
+from tiltmeter.core.late_labels.label_delay import delay_limit_ms, delay_quantile_ms
 from tiltmeter.core.late_labels.maturity import Maturity, age_name, maturities
 from tiltmeter.core.late_labels.nowcast import development, nowcast
 from tiltmeter.core.late_labels.triangle import NUMBERS, Cohort, Triangle, tally_of
@@ -89,6 +89,11 @@ def test_delay_quantiles_interpolate_and_never_leave_their_bucket() -> None:
     assert delay_quantile_ms([10, *none[1:]], 0.5) == MINUTE / 2
     assert delay_quantile_ms([10, 10, *none[2:]], 0.75) == MINUTE + 0.5 * 4 * MINUTE
     assert delay_quantile_ms([*none[1:], 5], 0.9) == 90 * DAY
+    assert delay_limit_ms(none, 0.5) is None
+    assert delay_limit_ms([10, *none[1:]], 0.5) == MINUTE
+    assert delay_limit_ms([10, 10, *none[2:]], 0.5) == MINUTE
+    assert delay_limit_ms([10, 10, *none[2:]], 0.75) == 5 * MINUTE
+    assert delay_limit_ms([*none[1:], 5], 0.9) is None
 
 
 def test_a_regression_counts_for_coverage_only() -> None:

@@ -44,3 +44,14 @@ def delay_quantile_ms(counts: Sequence[int], q: float) -> float:
             return low + (high - low) * max(rank - below, 0.0) / n
         below += n
     return math.nan
+
+
+def delay_limit_ms(counts: Sequence[int], q: float) -> int | None:
+    """The age by which a share ``q`` of the labels had come for certain: a limit of an age bucket. None without
+    labels, or if that is beyond the last limit."""
+    n, known = 0, sum(counts)
+    for limit, within in zip(AGE_LIMITS_MS, counts, strict=False):  # the last bucket has no limit
+        n += within
+        if known and n >= q * known:
+            return limit
+    return None

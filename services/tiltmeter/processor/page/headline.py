@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from tiltmeter.core.late_labels.label_delay import QUANTILES, delay_quantile_ms
+from tiltmeter.core.late_labels.label_delay import QUANTILES, delay_limit_ms
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.version_watch import VersionWatch
 from tiltmeter.processor.page.performance_points import performance_points
@@ -19,8 +19,8 @@ TREND_POINTS = 30
 
 def headline(watch: VersionWatch) -> dict[str, Any]:
     """``severity`` is that of the worst firing alert; ``label_coverage`` is labelled per prediction, so far;
-    ``label_delay_ms`` by quantile, and ``labels_within`` a maturity, as (ratio, usual ratio), are as in
-    the metrics."""
+    ``label_delay_ms`` is at most what it says, by quantile; ``labels_within`` a maturity are (ratio, usual ratio), as
+    in the metrics."""
     firing = [alert.names for alert in watch.alerts() if alert.firing]
     predictions, labelled = watch.total.events, watch.all_labels.n
     return {
@@ -37,12 +37,12 @@ def headline(watch: VersionWatch) -> dict[str, Any]:
     }
 
 
-def label_delays_ms(watch: VersionWatch) -> Iterator[tuple[str, float | None]]:
-    """None while too few labels are known."""
+def label_delays_ms(watch: VersionWatch) -> Iterator[tuple[str, int | None]]:
+    """By quantile, the limit of its age bucket; None while too few labels are known."""
     delays = watch.late.delays.total
     for quantile in QUANTILES:
         enough = delays.n >= watch.min_samples
-        yield f"{quantile:g}", delay_quantile_ms(delays.counts, quantile) if enough else None
+        yield f"{quantile:g}", delay_limit_ms(delays.counts, quantile) if enough else None
 
 
 def _number(value: float) -> float | None:

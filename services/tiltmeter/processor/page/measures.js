@@ -23,7 +23,7 @@ function measureRows(of) {
       row('Hellinger distance', number(of.hellinger)),
       row('Kullback-Leibler divergence', number(of.kullback_leibler)),
       known(of.wasserstein) ? row('Wasserstein distance', number(of.wasserstein)) : null,
-      of.normal_scores ? row('z of the mean normal score', `${number(of.normal_scores.z)}, ${p(of.normal_scores.p_value)}`) : null,
+      of.normal_scores ? row('z, normal scores', `${number(of.normal_scores.z)}, ${p(of.normal_scores.p_value)}`) : null,
       of.chi_square ? row(`χ², ${plural(of.chi_square.degrees, 'degree', 'degrees')}`, `${number(of.chi_square.statistic)}, ${p(of.chi_square.p_value)}`) : null,
       of.ks_p_value ? row('KS, at most', p(of.ks_p_value[1])) : null),
     h('p', {}, 'Nothing alarms on these. A p-value is of one look, at rows that do not depend on each other.'),

@@ -40,7 +40,8 @@ function labelTimes(m) {
   const [half, most] = [m.label_delay_ms['0.5'], m.label_delay_ms['0.99']];
   const aged = Object.entries(m.labels_within).filter(([, [ratio]]) => known(ratio));
   return [
-    known(half) ? h('small', {}, `half within ${duration(half)}, 99 % within ${duration(most)}`) : null,
+    known(half) && half !== most ? h('small', {}, `half within ${duration(half)}`) : null,
+    known(most) ? h('small', {}, `99 % of them within ${duration(most)}`) : null,
     ...aged.map(([age, [ratio, usual]]) => h('small', {}, `${percent(ratio)} by ${age}${known(usual) ? `, usually ${percent(usual)}` : ''}`)),
   ];
 }
