@@ -65,6 +65,7 @@ class TopicAdmin:
         self._reach = Reach(connection)
         self._admin = self._reach.client
         self._timeout = timeout_seconds
+        self._created: set[str] = set()
         self._connect_seconds = min(timeout_seconds, CONNECT_SECONDS)
 
     def create(self, specs: Sequence[TopicSpec]) -> list[TopicOutcome]:
@@ -76,6 +77,7 @@ class TopicAdmin:
         )
         created = {spec.name for spec in specs if self._was_created(spec.name, asked[spec.name])}
         self._await_visible(created)
+        self._created |= created
         old = [spec for spec in specs if spec.name not in created]
         found = {topic.name: topic for topic in self.describe([spec.name for spec in old])}
         outcomes = []
@@ -114,11 +116,17 @@ class TopicAdmin:
 
     def _replica_counts(self, names: Sequence[str]) -> dict[str, dict[int, int]]:
         """name → partition → replicas."""
-        # All topics, because asking a broker for one by name may create it.
-        known = self._reach.metadata(self._connect_seconds).topics
-        for name in names:
-            if name not in known:
-                raise TopicMissingError(f"look up {name}", "no such topic")
+        deadline = time.monotonic() + self._timeout
+        while True:
+            # All topics, because asking a broker for one by name may create it.
+            known = self._reach.metadata(self._connect_seconds).topics
+            missing = [name for name in names if name not in known]
+            # Whichever node answers, it may not have heard yet of what this admin has seen created.
+            if not missing or not self._created.issuperset(missing) or time.monotonic() > deadline:
+                break
+            time.sleep(PAUSE_SECONDS)
+        if missing:
+            raise TopicMissingError(f"look up {missing[0]}", "no such topic")
         return {name: {p.id: len(p.replicas) for p in known[name].partitions.values()} for name in names}
 
     def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
