@@ -27,6 +27,7 @@ KEY = PaneKey(0, 10_000, "m", "1", "")
 SIZES = (0, 1, 2, 4, FEW - 1, FEW, FEW + 1, 3 * FEW)
 EXPECTED = {"x": Expectation(minimum=-1.0, maximum=1.0, required=True), "kind": Expectation(allowed=("a",))}
 MISSING = object()
+TASKS = ["auto", "classification", "regression"]
 
 
 def reference(rng: random.Random) -> ReferenceProfile:
@@ -94,10 +95,12 @@ def test_a_pane_of_a_few_rows_is_the_pane_of_the_columns(seed: int) -> None:
         for members in (list(range(group.rows.size)), some, []):
             for given, learning in ((profile, False), (None, True), (None, False)):
                 jointly = rng.random() < 0.8
-                array = np.array(members, dtype=np.int64)
+                task, array = rng.choice(TASKS), np.array(members, dtype=np.int64)
                 slow = fill_pane(KEY, columns, group, array, given, learning, EXPECTED, jointly)
+                good = group.rows[array][columns.ok[group.rows[array]]]
+                slow.answers = count_answers(columns, good, task)
                 fast = fill_few(
-                    KEY, columns, plain, group, members, given, learning, EXPECTED, jointly=jointly
+                    KEY, columns, plain, group, members, given, learning, EXPECTED, jointly=jointly, task=task
                 )
                 assert wire(fast) == wire(slow)
                 if given is not None:
@@ -111,7 +114,7 @@ def test_a_pane_of_a_few_rows_is_the_pane_of_the_columns(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(30))
-@pytest.mark.parametrize("task", ["auto", "classification", "regression"])
+@pytest.mark.parametrize("task", TASKS)
 def test_a_few_answers_are_counted_like_a_column_of_them(seed: int, task: str) -> None:
     rng = random.Random(seed)
     columns = decoded(rng, reference(rng), SIZES[seed % len(SIZES)] or 1)

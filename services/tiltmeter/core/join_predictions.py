@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,14 @@ from numpy.typing import NDArray
 
 from tiltmeter.core.join_decision import PREDICTIONS, Decision, JoinGroup
 from tiltmeter.core.join_draft import Draft
+from tiltmeter.core.join_parts import Parts
 from tiltmeter.core.join_rows import FEEDBACK, FORM, PREDICTION, TRUTH, parse_rows, split_rows
 from tiltmeter.core.join_state import counter
-from tiltmeter.core.panes.answers import count_answers, count_few_answers
+from tiltmeter.core.panes.answers import count_answers
 from tiltmeter.core.panes.fill_few import fill_few
 from tiltmeter.core.panes.fill_predictions import fill_pane
 from tiltmeter.core.panes.key import PaneKey
-from tiltmeter.core.panes.plain_rows import FEW, PlainRows
+from tiltmeter.core.panes.plain_rows import PlainRows
 from tiltmeter.core.rows_by import rows_by
 from tiltmeter.core.segmentation import Dimension, combinations, dimensions
 from tiltmeter.events.columns import Int64, PredictionColumns
@@ -59,6 +59,9 @@ def _group_numbers(draft: Draft, columns: PredictionColumns, segments: list[list
     """The partition's number of each row's version and segments; new ones are numbered in order of the log."""
     found: list[tuple[int, JoinGroup, Int64]] = []
     for group, own in zip(columns.groups, segments, strict=True):
+        if not own:
+            found.append((int(group.rows[0]), (group.model, group.version), group.rows))
+            continue
         for names, members in combinations(own, group.rows.size):
             rows = group.rows[members]
             found.append((int(rows[0]), (group.model, group.version, *names), rows))
@@ -113,6 +116,7 @@ def _fill_panes(
     start = columns.at_ms // width * width
     late = fresh & (seen >= start + width + draft.policy.delay_ms)
     taken, plain, any_lifted = fresh & ~late, PlainRows(columns), bool(lifted.any())
+    parts = Parts(taken, start)
     n_late = np.bincount(columns.group[late], minlength=len(columns.groups)).tolist()
     first = numbers[[group.rows[0] for group in columns.groups]].tolist()
     for i, (group, own) in enumerate(zip(columns.groups, segments, strict=True)):
@@ -120,35 +124,28 @@ def _fill_panes(
         policy, task = draft.policy.model(model), draft.labelling.task(first[i])
         if n_late[i]:
             draft.count(counter("late", PREDICTIONS, model, version), n_late[i])
-        for segment, start_ms, chosen in _parts(group.rows, own, taken, start):
+        for segment, start_ms, chosen in parts.of(group.rows, own):
             key = PaneKey(start_ms, policy.pane_ms, model, version, segment)
             reference, learning, expected = draft.reference(key), policy.from_first > 0, policy.expectations
-            rows = group.rows[chosen]
-            if chosen.size <= FEW:
-                few = chosen.tolist()
+            if isinstance(chosen, list):
                 pane = fill_few(
-                    key, columns, plain, group, few, reference, learning, expected, jointly=policy.joint
+                    key,
+                    columns,
+                    plain,
+                    group,
+                    chosen,
+                    reference,
+                    learning,
+                    expected,
+                    jointly=policy.joint,
+                    task=task,
                 )
-                good = [row for row in rows.tolist() if plain.ok[row]]
-                pane.answers = count_few_answers(plain, good, task)
             else:
+                rows = group.rows[chosen]
                 pane = fill_pane(key, columns, group, chosen, reference, learning, expected, policy.joint)
                 pane.answers = count_answers(columns, rows[columns.ok[rows]], task)
-            pane.lifted = any_lifted and bool(lifted[rows].any())
+            pane.lifted = any_lifted and bool(lifted[group.rows[chosen]].any())
             draft.decision.panes.append(pane)
-
-
-def _parts(rows: Int64, own: list[Dimension], taken: Mask, start: Int64) -> Iterator[tuple[str, int, Int64]]:
-    """(segment, start of the pane, positions within ``rows``) of the panes that the taken rows of a group go to."""
-    members = np.flatnonzero(taken[rows])
-    start = start[rows]
-    parts = [("", members)]
-    for dimension in own:
-        by_code = rows_by(dimension.codes[members])
-        parts += [(dimension.segments[code], members[chosen]) for (code,), chosen in by_code]
-    for segment, part in parts:
-        for (start_ms,), chosen in rows_by(start[part]):
-            yield segment, start_ms, part[chosen]
 
 
 def _meet_waiting_feedback(

@@ -46,5 +46,5 @@ def _finite_matrix(rows: Sequence[Features]) -> dict[str, FeatureColumn] | None:
     matrix = np.ascontiguousarray(np.array(cells, dtype=np.float64).reshape(len(rows), -1).T)
     if not np.isfinite(matrix).all():
         return None
-    states = np.zeros(matrix.shape, dtype=np.uint8)
-    return {name: FeatureColumn(matrix[at], states[at]) for at, name in enumerate(rows[0])}
+    all_numbers = np.zeros(len(rows), dtype=np.uint8)  # shared: nothing is missing, so nothing is ever marked
+    return {name: FeatureColumn(numbers, all_numbers) for name, numbers in zip(rows[0], matrix, strict=True)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -47,8 +46,9 @@ class FeatureCounts:
         cls, cells: list[int], size: int, places: list[int], categories: dict[str, int] | None = None
     ) -> FeatureCounts:
         """A histogram of ``size`` bins (0: none) over a few values, by the bin of each; what is given is kept."""
-        counts = cls(categories=categories)
+        counts = cls.__new__(cls)  # ten thousand of them in a batch over 1,000 models
         counts._cells, counts._size, counts._places = cells, size, places
+        counts._bins, counts.categories, counts.log_bins = None, categories, None
         return counts
 
     @property
@@ -112,10 +112,7 @@ class FeatureCounts:
     def _bins_to_wire(self, wire: dict[str, Any]) -> None:
         """Sparse, [bins, index, count, index, count, …], if less than half of the bins are filled."""
         if self._bins is None and len(self._places) * 2 < self._size:
-            filled: dict[int, int] = {}
-            for place in sorted(self._places):
-                filled[place] = filled.get(place, 0) + 1
-            wire["sparse"] = [self._size, *chain.from_iterable(filled.items())]
+            wire["sparse"] = [self._size, *_runs(sorted(self._places))]
             return
         bins = self.bins
         assert bins is not None
@@ -138,6 +135,17 @@ class FeatureCounts:
             bins[np.array(pairs[::2], dtype=np.int64)] = pairs[1::2]
         log_bins = dict(wire["log_bins"]) if "log_bins" in wire else None
         return cls(np.array(wire["cells"], dtype=np.int64), bins, wire.get("categories"), log_bins)
+
+
+def _runs(places: list[int]) -> list[int]:
+    """[place, count, place, count, …] of ascending places."""
+    runs: list[int] = []
+    for place in places:
+        if runs and runs[-2] == place:
+            runs[-1] += 1
+        else:
+            runs += (place, 1)
+    return runs
 
 
 def _merged(mine: dict[K, int] | None, theirs: dict[K, int], sign: int) -> dict[K, int]:

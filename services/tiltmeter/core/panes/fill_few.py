@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tiltmeter.core.expectations import Expectation, count_violations
+from tiltmeter.core.panes.answers import count_few_answers
 from tiltmeter.core.panes.feature_counts import (
     NONFINITE,
     OK,
@@ -19,7 +20,7 @@ from tiltmeter.core.panes.feature_counts import (
     UNSEEN,
     FeatureCounts,
 )
-from tiltmeter.core.panes.fill_joint import JointRows
+from tiltmeter.core.panes.fill_joint import JointRows, Mask
 from tiltmeter.core.panes.fill_unreferenced import count_unreferenced
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.known_categories import OTHER, by_known
@@ -52,8 +53,10 @@ def fill_few(
     expected: Mapping[str, Expectation],
     *,
     jointly: bool,
+    task: str,
 ) -> PredictionPane:
-    """:func:`~tiltmeter.core.panes.fill_predictions.fill_pane` for a few ``members``; ``plain`` are the columns."""
+    """:func:`~tiltmeter.core.panes.fill_predictions.fill_pane` for a few ``members``, with the answers to a ``task``;
+    ``plain`` are the columns."""
     every = group.rows.tolist()
     rows = every if len(members) == len(every) else [every[i] for i in members]
     ok = [plain.ok[row] for row in rows]
@@ -65,6 +68,7 @@ def fill_few(
         rows = [row for row, good in zip(rows, ok, strict=True) if good]
         members = [i for i, good in zip(members, ok, strict=True) if good]
     _count_scores(pane, plain, rows)
+    pane.answers = count_few_answers(plain, rows, task)
     if expected:
         pane.expectations = count_violations(expected, group.features, np.array(members, dtype=np.int64))
     if reference is not None:
@@ -96,14 +100,20 @@ def _count_features(
 ) -> None:
     joint = JointRows(reference.joint, len(members)) if jointly and reference.joint else None
     whole = len(members) == group.rows.size
+    all_numbers = None  # the states of a column of numbers, which other columns often share
     for name, profile in reference.features.items():
         column = group.features.get(name)
+        if column is not None and column.states is all_numbers and isinstance(profile, NumericFeature):
+            numbers = column.numbers if whole else column.numbers[members]
+            pane.features[name] = _count_numbers(name, profile, numbers, [0] * len(STATES), None, joint)
+            continue
         states = [CELL_MISSING] * len(members) if column is None else column.states.tolist()
+        if column is not None and not any(states):
+            all_numbers = column.states
         if column is not None and not whole:
             states = [states[i] for i in members]
         if isinstance(profile, NumericFeature):
-            usable = None if whole and not any(states) else members
-            pane.features[name] = _count_numbers(name, profile, column, usable, states, joint)
+            pane.features[name] = _count_cells(name, profile, column, members, states, joint)
         else:
             pane.features[name] = _count_texts(profile, column, members, states)
     pane.joint = joint.counts() if joint else None
@@ -112,38 +122,45 @@ def _count_features(
         pane.unknown_features += sum([states[i] != CELL_MISSING for i in members])
 
 
-def _count_numbers(
+def _count_cells(
     name: str,
     profile: NumericFeature,
     column: FeatureColumn | None,
-    members: list[int] | None,
+    members: list[int],
     states: list[int],
     joint: JointRows | None,
 ) -> FeatureCounts:
-    """``members``: None for all of the column, which are numbers then."""
     cells, present = [0] * len(STATES), None
     if any(states):
         cells[NONFINITE] = states.count(CELL_NONFINITE)
         cells[TYPE_ERROR] = states.count(CELL_TYPE_ERROR) + states.count(CELL_TEXT)
-        present = [state == CELL_OK for state in states]
-        members = [i for i, fits in zip(members or (), present, strict=True) if fits]
-    values = _NO_NUMBERS if column is None else column.numbers
-    numbers = values if column is None or members is None else values[members]
-    places = profile.edges.searchsorted(numbers)
-    cells[OK] = numbers.size
-    cells[OUT_OF_RANGE] = _outside(profile, numbers.tolist())
+        fits = [state == CELL_OK for state in states]
+        members = [i for i, good in zip(members, fits, strict=True) if good]
+        present = np.array(fits, dtype=np.bool_)
+    numbers = _NO_NUMBERS if column is None else column.numbers[members]
+    return _count_numbers(name, profile, numbers, cells, present, joint)
+
+
+def _count_numbers(
+    name: str,
+    profile: NumericFeature,
+    numbers: Float64,
+    cells: list[int],
+    present: Mask | None,
+    joint: JointRows | None,
+) -> FeatureCounts:
+    edges, values = profile.edges, numbers.tolist()
+    places = edges.searchsorted(numbers)
+    cells[OK] = len(values)
+    if values and not (profile.minimum <= min(values) and max(values) <= profile.maximum):
+        cells[OUT_OF_RANGE] = _outside(profile, values)
     if joint is not None and (table := joint.table(name)) is not None:
-        joint.put(
-            name, numbers, table[places], None if present is None else np.array(present, dtype=np.bool_)
-        )
-    return FeatureCounts.of_places(cells, profile.edges.size + 1, places.tolist())
+        joint.put(name, numbers, table[places], present)
+    return FeatureCounts.of_places(cells, len(edges) + 1, places.tolist())
 
 
 def _outside(profile: NumericFeature, values: list[float]) -> int:
-    low, high = profile.minimum, profile.maximum
-    if not values or (low <= min(values) and max(values) <= high):
-        return 0
-    return sum([value < low or value > high for value in values])
+    return sum([value < profile.minimum or value > profile.maximum for value in values])
 
 
 def _count_texts(

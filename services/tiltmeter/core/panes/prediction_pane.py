@@ -59,12 +59,17 @@ class PredictionPane:
         self.errors += sign * other.errors
         self.unknown_features += sign * other.unknown_features
         for name, counts in other.features.items():
-            self.features.setdefault(name, FeatureCounts()).add(counts, sign)
+            mine = self.features.get(name)
+            if mine is None:
+                mine = self.features[name] = FeatureCounts()
+            mine.add(counts, sign)
         self.output.add(other.output, sign)
         if not self.reference_id:
             self._keep_within_bounds()
-        self.scores = self.scores + sign * other.scores
-        self.latencies = self.latencies + sign * other.latencies
+        if sign == 1:
+            self.scores, self.latencies = self.scores + other.scores, self.latencies + other.latencies
+        else:
+            self.scores, self.latencies = self.scores - other.scores, self.latencies - other.latencies
         self.latency_us += sign * other.latency_us
         for name, broken in other.expectations.items():
             known = self.expectations.get(name)
