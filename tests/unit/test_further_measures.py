@@ -10,10 +10,11 @@ import pytest
 from scipy import stats
 from scipy.special import rel_entr
 
+from tiltmeter.core.distribution import Distribution
 from tiltmeter.core.drift.distances import coarsen, hellinger, kullback_leibler, psi
-from tiltmeter.core.drift.further_measures import FurtherMeasures, further_measures
+from tiltmeter.core.drift.further_measures import FurtherMeasures
 from tiltmeter.core.drift.homogeneity import chi_square
-from tiltmeter.core.drift.ks import KsDistance, ks_distance
+from tiltmeter.core.drift.ks import KsBudget, KsDistance, ks_distance
 from tiltmeter.core.drift.ks_p_value import ks_p_value
 from tiltmeter.core.drift.normal_scores import normal_scores_z, two_sided_p_value
 from tiltmeter.core.histogram import atomic_mask, bin_counts, edges_from_reference
@@ -193,8 +194,8 @@ def test_an_empty_side_has_no_measure() -> None:
 
 
 def of(profile: NumericFeature | CategoricalFeature, window: FeatureCounts) -> FurtherMeasures | None:
-    atomic = atomic_mask(profile.edges) if isinstance(profile, NumericFeature) else None
-    return further_measures(profile, window, atomic)
+    distribution = Distribution(profile, KsBudget(100, 1))
+    return distribution.further(window, distribution.drift(window, 1.0))
 
 
 def test_a_feature_is_measured_in_the_groups_of_its_effect_sizes() -> None:
@@ -209,6 +210,7 @@ def test_a_feature_is_measured_in_the_groups_of_its_effect_sizes() -> None:
     assert (found.hellinger, found.kullback_leibler) == (hellinger(*groups), kullback_leibler(*groups))
     assert found.chi_square == chi_square(*groups)
     assert found.normal_scores_z == normal_scores_z(profile.counts, bins)
+    assert found.ks_p_value == ks_p_value(ks_distance(profile.counts, bins, atomic_mask(profile.edges)))
     assert of(profile, FeatureCounts()) is None
     nothing = of(profile, FeatureCounts(bins=np.zeros_like(bins)))
     assert nothing is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tiltmeter.core.drift.categorical import aligned_counts, categorical_distance
 from tiltmeter.core.drift.categorical import at_least as categories_at_least
 from tiltmeter.core.drift.further_measures import FurtherMeasures, further_measures
-from tiltmeter.core.drift.ks import KsBudget, ks_distance
+from tiltmeter.core.drift.ks import KsBudget, KsDistance, ks_distance
 from tiltmeter.core.histogram import atomic_mask
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.prediction_pane import PredictionPane
@@ -55,9 +55,12 @@ class Distribution:
         low = categories_at_least(c, budget, phi)
         return Drift(c.window_rows, low, c.largest, c.largest, min(1.0, 2 * c.largest - low))
 
-    def further(self, counts: FeatureCounts) -> FurtherMeasures | None:
-        """None if nothing of the profile's kind has been counted."""
-        return further_measures(self.profile, counts, self._atomic)
+    def further(self, counts: FeatureCounts, drift: Drift) -> FurtherMeasures | None:
+        """``drift`` of these counts; None if nothing of the profile's kind has been counted."""
+        profile = self.profile
+        reference_rows = int(profile.counts.sum()) if isinstance(profile, NumericFeature) else 0
+        ks = KsDistance(drift.estimate, drift.sample_high, drift.rows, reference_rows)
+        return further_measures(profile, counts, ks)
 
     @property
     def reference_margin(self) -> float:

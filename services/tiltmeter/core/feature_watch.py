@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,10 +183,12 @@ class FeatureWatch:
             if sizes is not None:
                 yield name, sizes
 
-    def further(self, total: PredictionPane) -> Iterator[tuple[str, FurtherMeasures]]:
-        """Likewise, what few ask for."""
-        for name, distribution in self._watched.items():
-            measures = distribution.further(counts_of(total, name))
+    def further(
+        self, total: PredictionPane, drifts: Mapping[str, Drift]
+    ) -> Iterator[tuple[str, FurtherMeasures]]:
+        """Likewise, what few ask for; ``drifts`` of the same window."""
+        for name, drift in drifts.items():
+            measures = self._watched[name].further(counts_of(total, name), drift)
             if measures is not None:
                 yield name, measures
 

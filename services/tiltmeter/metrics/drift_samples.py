@@ -31,7 +31,9 @@ def _drift(watch: VersionWatch, window: str) -> Iterator[Sample]:
     yield Sample("window_predictions", (*of, window), total.events)
     if watch.features is None:
         return
+    drifts = {}
     for feature, drift in watch.features.drifts(total):
+        drifts[feature] = drift
         enough = drift.rows >= watch.min_samples
         for bound, value in (
             ("lower", max(drift.low, 0.0)),
@@ -55,7 +57,7 @@ def _drift(watch: VersionWatch, window: str) -> Iterator[Sample]:
         if sizes.wasserstein is not None:
             yield Sample("drift_wasserstein", labels, sizes.wasserstein if enough else math.nan)
     if window == watch.policy.detection_window:
-        for feature, measures in watch.features.further(total):
+        for feature, measures in watch.features.further(total, drifts):
             for name, kind, value in _further(measures):
                 enough = measures.rows >= watch.min_samples
                 yield Sample(name, (*of, feature, window, kind), value if enough else math.nan)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tiltmeter.core.drift.distances import hellinger, kullback_leibler
 from tiltmeter.core.drift.effect_sizes import grouped
 from tiltmeter.core.drift.homogeneity import ChiSquare, chi_square
-from tiltmeter.core.drift.ks import ks_distance
+from tiltmeter.core.drift.ks import KsDistance
 from tiltmeter.core.drift.ks_p_value import ks_p_value
 from tiltmeter.core.drift.normal_scores import normal_scores_z
 from tiltmeter.core.panes.feature_counts import FeatureCounts
@@ -31,20 +28,20 @@ class FurtherMeasures:
 
 
 def further_measures(
-    profile: NumericFeature | CategoricalFeature, counts: FeatureCounts, atomic: NDArray[np.bool_] | None
+    profile: NumericFeature | CategoricalFeature, counts: FeatureCounts, ks: KsDistance
 ) -> FurtherMeasures | None:
-    """Of one feature's window; None if nothing of the profile's kind has been counted. ``atomic``: bool[B] of a
-    numeric profile (see histogram).
+    """Of one feature's window; None if nothing of the profile's kind has been counted. ``ks``: the
+    distance of a numeric one.
 
     Kullback-Leibler, Hellinger and chi-square are over the groups of :func:`effect_sizes`, KS and normal scores over
-    all bins. p-values take rows as independent, without regard to over-dispersion. About 100 µs.
+    all bins. p-values take rows as independent, without regard to over-dispersion. About 60 µs.
     """
     groups = grouped(profile, counts)
     if groups is None:
         return None
     p_value = z = None
-    if counts.bins is not None and atomic is not None and isinstance(profile, NumericFeature):
-        p_value = ks_p_value(ks_distance(profile.counts, counts.bins, atomic))
+    if counts.bins is not None and isinstance(profile, NumericFeature):
+        p_value = ks_p_value(ks)
         z = normal_scores_z(profile.counts, counts.bins)
     rows = int(groups[1].sum())
     return FurtherMeasures(

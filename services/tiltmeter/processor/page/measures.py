@@ -15,7 +15,7 @@ from tiltmeter.core.panes.prediction_pane import PredictionPane
 def all_measures(features: FeatureWatch, total: PredictionPane) -> Iterator[tuple[str, dict[str, Any]]]:
     """By name, of every feature of a window of which anything was counted; null where a side is empty."""
     effects = dict(features.effects(total))
-    for name, further in features.further(total):
+    for name, further in features.further(total, dict(features.drifts(total))):
         sizes = effects[name]
         yield (
             name,
