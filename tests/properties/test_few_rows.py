@@ -12,7 +12,7 @@ import pytest
 
 from tiltmeter.core.expectations import Expectation
 from tiltmeter.core.panes.answers import Answers, count_answers, count_few_answers
-from tiltmeter.core.panes.fill_few import fill_few
+from tiltmeter.core.panes.fill_few import JointRowsOfPane, count_jointly, fill_few
 from tiltmeter.core.panes.fill_predictions import fill_pane
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.plain_rows import FEW, PlainRows
@@ -55,7 +55,7 @@ def value(rng: random.Random, profile: ReferenceProfile, clean: bool) -> Any:
 
 
 def event(rng: random.Random, number: int, profile: ReferenceProfile, clean: bool) -> dict[str, Any]:
-    names = ["x", "y", "atoms", "flat", "none", "kind", "new"]
+    names = ["x", "y", "atoms", "flat", "none", "kind", "new", *(["absent"] if clean else [])]
     features = {name: value(rng, profile, clean) for name in names}
     made = {
         "prediction_id": str(number),
@@ -89,23 +89,28 @@ def test_a_pane_of_a_few_rows_is_the_pane_of_the_columns(seed: int) -> None:
     rng = random.Random(seed)
     profile, size = reference(rng), SIZES[seed % len(SIZES)]
     columns = decoded(rng, profile, max(size, 1))
-    plain, whole, parts = PlainRows(columns), PredictionPane(KEY, profile.reference_id), []
+    plain, whole, made = PlainRows(columns), PredictionPane(KEY, profile.reference_id), []
+    together: list[JointRowsOfPane] = []
     for group in columns.groups:
         some = sorted(rng.sample(range(group.rows.size), min(size, group.rows.size)))
-        for members in (list(range(group.rows.size)), some, []):
+        for members in (list(range(group.rows.size)), some, some[1:], some[:2], []):
             for given, learning in ((profile, False), (None, True), (None, False)):
                 jointly = rng.random() < 0.8
                 task, array = rng.choice(TASKS), np.array(members, dtype=np.int64)
                 slow = fill_pane(KEY, columns, group, array, given, learning, EXPECTED, jointly)
                 good = group.rows[array][columns.ok[group.rows[array]]]
                 slow.answers = count_answers(columns, good, task)
+                joint = together if jointly else None
                 fast = fill_few(
-                    KEY, columns, plain, group, members, given, learning, EXPECTED, jointly=jointly, task=task
+                    KEY, columns, plain, group, members, given, learning, EXPECTED, jointly=joint, task=task
                 )
-                assert wire(fast) == wire(slow)
-                if given is not None:
-                    whole.add(slow)
-                    parts.append(fast)
+                made.append((fast, slow))
+    count_jointly(together)
+    assert [wire(fast) for fast, _ in made] == [wire(slow) for _, slow in made]
+    parts = [fast for fast, _ in made if fast.reference_id]
+    for _, slow in made:
+        if slow.reference_id:
+            whole.add(slow)
     rng.shuffle(parts)
     merged = PredictionPane(KEY, profile.reference_id)
     for part in parts:

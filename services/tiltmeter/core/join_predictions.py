@@ -13,7 +13,7 @@ from tiltmeter.core.join_parts import Parts
 from tiltmeter.core.join_rows import FEEDBACK, FORM, PREDICTION, TRUTH, parse_rows, split_rows
 from tiltmeter.core.join_state import counter
 from tiltmeter.core.panes.answers import count_answers
-from tiltmeter.core.panes.fill_few import fill_few
+from tiltmeter.core.panes.fill_few import JointRowsOfPane, count_jointly, fill_few
 from tiltmeter.core.panes.fill_predictions import fill_pane
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.plain_rows import PlainRows
@@ -117,6 +117,7 @@ def _fill_panes(
     late = fresh & (seen >= start + width + draft.policy.delay_ms)
     taken, plain, any_lifted = fresh & ~late, PlainRows(columns), bool(lifted.any())
     parts = Parts(taken, start)
+    jointly: list[JointRowsOfPane] = []
     n_late = np.bincount(columns.group[late], minlength=len(columns.groups)).tolist()
     first = numbers[[group.rows[0] for group in columns.groups]].tolist()
     for i, (group, own) in enumerate(zip(columns.groups, segments, strict=True)):
@@ -137,7 +138,7 @@ def _fill_panes(
                     reference,
                     learning,
                     expected,
-                    jointly=policy.joint,
+                    jointly=jointly if policy.joint else None,
                     task=task,
                 )
             else:
@@ -146,6 +147,7 @@ def _fill_panes(
                 pane.answers = count_answers(columns, rows[columns.ok[rows]], task)
             pane.lifted = any_lifted and bool(lifted[group.rows[chosen]].any())
             draft.decision.panes.append(pane)
+    count_jointly(jointly)
 
 
 def _meet_waiting_feedback(

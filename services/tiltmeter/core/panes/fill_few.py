@@ -20,7 +20,7 @@ from tiltmeter.core.panes.feature_counts import (
     UNSEEN,
     FeatureCounts,
 )
-from tiltmeter.core.panes.fill_joint import JointRows, Mask
+from tiltmeter.core.panes.fill_joint import JointRows, Mask, counts_of
 from tiltmeter.core.panes.fill_unreferenced import count_unreferenced
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.known_categories import OTHER, by_known
@@ -40,6 +40,7 @@ from tiltmeter.events.columns import (
 )
 
 _NO_NUMBERS: Float64 = np.empty(0)
+JointRowsOfPane = tuple[PredictionPane, JointRows]
 
 
 def fill_few(
@@ -52,11 +53,11 @@ def fill_few(
     learning: bool,
     expected: Mapping[str, Expectation],
     *,
-    jointly: bool,
+    jointly: list[JointRowsOfPane] | None,
     task: str,
 ) -> PredictionPane:
     """:func:`~tiltmeter.core.panes.fill_predictions.fill_pane` for a few ``members``, with the answers to a ``task``;
-    ``plain`` are the columns."""
+    ``plain`` are the columns. What has to be counted jointly is put into ``jointly``, for :func:`count_jointly`."""
     every = group.rows.tolist()
     rows = every if len(members) == len(every) else [every[i] for i in members]
     ok = [plain.ok[row] for row in rows]
@@ -79,6 +80,12 @@ def fill_few(
     return pane
 
 
+def count_jointly(rows: Sequence[JointRowsOfPane]) -> None:
+    """Give each pane its joint counts."""
+    for (pane, _), counts in zip(rows, counts_of([joint for _, joint in rows]), strict=True):
+        pane.joint = counts
+
+
 def _count_scores(pane: PredictionPane, plain: PlainRows, rows: Sequence[int]) -> None:
     scores = [score for score in [plain.score[row] for row in rows] if not math.isnan(score)]
     if scores:
@@ -96,9 +103,15 @@ def _count_scores(pane: PredictionPane, plain: PlainRows, rows: Sequence[int]) -
 
 
 def _count_features(
-    pane: PredictionPane, group: Group, members: list[int], reference: ReferenceProfile, jointly: bool
+    pane: PredictionPane,
+    group: Group,
+    members: list[int],
+    reference: ReferenceProfile,
+    jointly: list[JointRowsOfPane] | None,
 ) -> None:
-    joint = JointRows(reference.joint, len(members)) if jointly and reference.joint else None
+    joint = JointRows(reference.joint, len(members)) if jointly is not None and reference.joint else None
+    if jointly is not None and joint is not None:
+        jointly.append((pane, joint))
     whole = len(members) == group.rows.size
     all_numbers = None  # the states of a column of numbers, which other columns often share
     for name, profile in reference.features.items():
@@ -116,7 +129,6 @@ def _count_features(
             pane.features[name] = _count_cells(name, profile, column, members, states, joint)
         else:
             pane.features[name] = _count_texts(profile, column, members, states)
-    pane.joint = joint.counts() if joint else None
     for name in group.features.keys() - reference.features.keys():
         states = group.features[name].states.tolist()
         pane.unknown_features += sum([states[i] != CELL_MISSING for i in members])
