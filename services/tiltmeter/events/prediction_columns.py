@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from tiltmeter.events import name_map
 from tiltmeter.events.batch import Batch
-from tiltmeter.events.columns import Float64, Group, Int64, PredictionColumns
+from tiltmeter.events.columns import FeatureColumn, Float64, Group, Int64, PredictionColumns
 from tiltmeter.events.faults import all_names, is_name
-from tiltmeter.events.feature_columns import feature_columns, mark_nonfinite
+from tiltmeter.events.feature_columns import feature_columns, mark_nonfinite, split_columns
 from tiltmeter.events.grouping import dense_parts, rows_by_version
+from tiltmeter.events.name_map import NameMaps
 from tiltmeter.events.optional_column import integers, numbers
 from tiltmeter.events.outcome_column import is_outcome, outcome_column
 from tiltmeter.events.prediction import MAX_LATENCY_MS, MAX_WEIGHT, UNVERSIONED
@@ -109,19 +110,35 @@ def _groups(batch: Batch, imperfect: Counter[str]) -> tuple[NDArray[np.int32], l
     imperfect.update(features=features.unusable, segments=segments.unusable, nonfinite=reported.unusable)
     group = np.zeros(len(batch), dtype=np.int32)
     groups: list[Group] = []
-    for model, version, rows_of_version in rows_by_version(
-        batch.column("model"), _versions(batch, imperfect)
-    ):
-        for rows in dense_parts(rows_of_version, (features, segments, reported)):
-            group[rows] = len(groups)
-            at = rows.tolist()
-            columns = feature_columns(features.pick(at), features.uniform)
-            if reported.rows:
-                mark_nonfinite(columns, reported.pick(at))
-            groups.append(
-                Group(model, version, rows, columns, _by_name(segments.pick(at)) if segments.rows else {})
-            )
+    parts = [
+        (model, version, rows)
+        for model, version, rows_of_version in rows_by_version(
+            batch.column("model"), _versions(batch, imperfect)
+        )
+        for rows in dense_parts(rows_of_version, (features, segments, reported))
+    ]
+    made = _columns(features, [rows for *_, rows in parts])
+    for (model, version, rows), columns in zip(parts, made, strict=True):
+        group[rows] = len(groups)
+        at = rows.tolist() if reported.rows or segments.rows else []
+        if reported.rows:
+            mark_nonfinite(columns, reported.pick(at))
+        groups.append(
+            Group(model, version, rows, columns, _by_name(segments.pick(at)) if segments.rows else {})
+        )
     return group, groups
+
+
+def _columns(features: NameMaps, parts: list[Int64]) -> Iterator[dict[str, FeatureColumn]]:
+    """Of each part of the rows."""
+    if features.uniform and len(parts) > 1:
+        in_order = [features.rows[row] for row in np.concatenate(parts).tolist()]
+        columns = split_columns(in_order, [rows.size for rows in parts])
+        if columns is not None:
+            yield from columns
+            return
+    for rows in parts:
+        yield feature_columns(features.pick(rows.tolist()), features.uniform)
 
 
 def _by_name(maps: Sequence[dict[str, str]]) -> dict[str, list[str | None]]:
