@@ -63,6 +63,11 @@ class Distribution:
         return further_measures(profile, counts, ks)
 
     @property
+    def margin_of_one(self) -> float:
+        """What :meth:`KsBudget.window_margin` takes the root of, for one independent row, before it is halved."""
+        return math.log(2.0 / self._budget.alpha)
+
+    @property
     def reference_margin(self) -> float:
         """How far the reference's own sample may lie from its population, at every point; inf without rows."""
         profile, budget = self.profile, self._budget

@@ -51,6 +51,11 @@ class DistributionEvidence:
         )
         self._cdf_phi = Overdispersion(len(numeric), self._cdf.events, learning_panes)
         self._shares_phi = Overdispersion(len(categorical), self._shares.events, learning_panes)
+        self._places = {
+            name: (learner, i)
+            for names, learner in ((self._numeric, self._cdf_phi), (self._categorical, self._shares_phi))
+            for i, name in enumerate(names)
+        }
         for name, distribution in watched.items():
             if distribution.profile.phi is not None:
                 self.assume(name, distribution.profile.phi)
@@ -93,6 +98,8 @@ class DistributionEvidence:
 
     def log_evidence(self, wanted: Collection[Stream]) -> dict[Stream, float]:
         """ln M of the wanted streams."""
+        if not wanted:
+            return {}
         mask = np.array([stream in wanted for stream in self._streams()], dtype=np.bool_)
         first = self._cdf.bank.streams
         cdf = self._cdf.bank.log_evidence(mask[:first]).tolist()
@@ -126,9 +133,8 @@ class DistributionEvidence:
                     yield name, level
 
     def _phi_of(self, name: str) -> tuple[Overdispersion, int | None]:
-        if name in self._numeric:
-            return self._cdf_phi, self._numeric.index(name)
-        return self._shares_phi, self._categorical.index(name) if name in self._categorical else None
+        place = self._places.get(name)
+        return (self._cdf_phi, None) if place is None else place
 
     def snapshot(self) -> dict[str, Any]:
         return {

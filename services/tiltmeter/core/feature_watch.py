@@ -9,11 +9,12 @@ from typing import Any
 
 from tiltmeter.core.budget import Budget
 from tiltmeter.core.distribution import OUTPUT, Distribution, Drift, counts_of
-from tiltmeter.core.distribution_evidence import DistributionEvidence
+from tiltmeter.core.distribution_evidence import DistributionEvidence, Stream
 from tiltmeter.core.drift.attribution import declared
 from tiltmeter.core.drift.effect_sizes import EffectSizes, effect_sizes
 from tiltmeter.core.drift.further_measures import FurtherMeasures
 from tiltmeter.core.drift.ks import KsBudget
+from tiltmeter.core.drift_screen import DriftScreen, layout_of
 from tiltmeter.core.family_alert import FamilyAlert, Member
 from tiltmeter.core.onset import Finding, Onset
 from tiltmeter.core.panes.key import PaneKey
@@ -76,6 +77,9 @@ class FeatureWatch:
             )
         self._evidence = DistributionEvidence(self._watched, self._tolerances, t.learning_panes)
         self._learning = self._still_learning()
+        #: How panes of the reference are laid out, for windows that :meth:`on_pane` is given.
+        self.layout = layout_of(reference)
+        self._screen = DriftScreen(self._watched, self.layout)
         self._onsets = {
             name: tuple(Onset() for _ in self._tolerances) for name in self._watched
         }  # by level - 1
@@ -97,19 +101,13 @@ class FeatureWatch:
             *((n, level) for n, of in self._onsets.items() for level, o in enumerate(of) if o.beyond),
         }
         log_m = self._evidence.log_evidence(near)
-        crossed = {
-            (name, level)
-            for family in self._families.values()
-            for level in range(len(self._tolerances))
-            for name in declared(
-                {n: m for (n, at), m in log_m.items() if at == level and n in family.members},
-                family.log_threshold,
-                len(family.members),
-            )
-        }
+        crossed = self._crossed(log_m) if near else set()
+        suspects = self._screen.beyond(window.total, phi, min(self._tolerances)) | {n for n, _ in near}
         for family in self._families.values():
             alone = family.log_threshold + math.log(len(family.members))
             for name in family.members:
+                if name not in suspects:
+                    continue
                 of = self._watched[name]
                 drift = of.drift(counts_of(window.total, name), phi[name])
                 for level, tolerance in enumerate(self._tolerances):
@@ -130,6 +128,19 @@ class FeatureWatch:
         for family in self._families.values():
             alerts += family.alert.on_pane(pane.key, [m for n in family.members for m in self._member(n)])
         return alerts
+
+    def _crossed(self, log_m: Mapping[Stream, float]) -> set[Stream]:
+        """Streams that e-SR declares."""
+        return {
+            (name, level)
+            for family in self._families.values()
+            for level in range(len(self._tolerances))
+            for name in declared(
+                {n: m for (n, at), m in log_m.items() if at == level and n in family.members},
+                family.log_threshold,
+                len(family.members),
+            )
+        }
 
     def _still_learning(self) -> list[str]:
         return [name for name in self._watched if not self._evidence.learned(name)]

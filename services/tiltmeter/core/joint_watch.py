@@ -93,6 +93,7 @@ class JointWatch:
             self._budget.part("outliers", "e_sr").log_threshold,
         )
         self._alerts = {name: AlertState(tolerances.clear_panes) for name in (CORRELATIONS, OUTLIERS)}
+        self._subjects = {name: self._subject(name) for name in self._alerts}
         #: What came since each alert's onset, or since it last looked bad.
         self._since = {name: JointCounts.empty(len(joint.features)) for name in self._alerts}
 
@@ -117,7 +118,7 @@ class JointWatch:
         alerts = []
         for name, word in words.items():
             state = self._alerts[name]
-            alert = state.on_pane(self._subject(name), pane.key, word)
+            alert = state.on_pane(self._subjects[name], pane.key, word)
             if alert is not None:
                 alerts.append(alert)
                 if not state.firing:  # evidence fades far slower than it grew
@@ -221,7 +222,7 @@ class JointWatch:
     def alerts(self) -> Iterator[ActiveAlert]:
         """Every alert this reference can raise here, firing or not."""
         for name, state in self._alerts.items():
-            subject = self._subject(name)
+            subject = self._subjects[name]
             yield ActiveAlert((subject.kind, name, subject.severity), state.firing, state)
 
     def withdraw(self, key: PaneKey) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ class VersionWatch:
         self.labels: dict[str, Labels] = {
             name: Window(panes, self._width_ms, Outcomes) for name, panes in policy.windows.items()
         }
-        self.total = PredictionPane(PaneKey(0, key.width_ms, key.model, key.version, key.segment))
+        self.total = self._no_predictions("")
         self.all_labels = Outcomes()
         self.classes = NamedClasses()
         self.feedback = dict.fromkeys(FEEDBACK, 0)
@@ -104,7 +104,8 @@ class VersionWatch:
                 )
         else:
             alerts = self._on_predictions(pane)
-            self._worse.report(DRIFT, pane.key.end_ms, _warns(self.alerts(), DRIFT))
+            drifting = self.features.alerts() if self.features is not None else iter(())
+            self._worse.report(DRIFT, pane.key.end_ms, _warns(drifting, DRIFT))
         return alerts
 
     def advance(self, complete_to_ms: int) -> list[dict[str, Any]]:
@@ -145,6 +146,8 @@ class VersionWatch:
             compared = (self.features, self.joint, self.estimated)
             withdrawn = [a for w in compared if w is not None for a in w.withdraw(pane.key)]
             self._change_reference(pane.reference_id)
+        if self.features is not None:
+            pane = self.features.layout.packed(pane)
         for window in self.predictions.values():
             window.add(pane.key.start_ms, pane)
         self.total.add(pane)
@@ -208,16 +211,21 @@ class VersionWatch:
         self.joint = JointWatch(reference, self._policy) if reference is not None and jointly else None
         if self.total.reference_id != reference_id:
             self.predictions = self._prediction_windows(reference_id)
-            before, self.total = self.total, PredictionPane(self.total.key, reference_id)
+            before, self.total = self.total, self._no_predictions(reference_id)
             self.total.events, self.total.weight = before.events, before.weight
             self.total.errors, self.total.expectations = before.errors, before.expectations
 
     def _prediction_windows(self, reference_id: str) -> dict[str, Predictions]:
-        key = PaneKey(0, self._width_ms, self.model, self.version, self.segment)
         return {
-            name: Window(panes, self._width_ms, lambda: PredictionPane(key, reference_id))
+            name: Window(panes, self._width_ms, lambda: self._no_predictions(reference_id))
             for name, panes in self._policy.windows.items()
         }
+
+    def _no_predictions(self, reference_id: str) -> PredictionPane:
+        key = PaneKey(0, self._width_ms, self.model, self.version, self.segment)
+        if self.features is not None and self.features.reference.reference_id == reference_id:
+            return self.features.layout.empty(key, reference_id)
+        return PredictionPane(key, reference_id)
 
     def snapshot(self) -> dict[str, Any]:
         return {
@@ -246,7 +254,8 @@ class VersionWatch:
 
     def restore(self, wire: dict[str, Any]) -> None:
         self._change_reference(wire["reference_id"])
-        self.total = PredictionPane.from_wire(wire["total"])
+        self.total = self._no_predictions(wire["reference_id"])
+        self.total.add(PredictionPane.from_wire(wire["total"]))
         self.all_labels = Outcomes.from_wire(wire["all_labels"])
         self.classes.names = set(wire.get("classes", ()))
         self.feedback = dict(wire["feedback"])

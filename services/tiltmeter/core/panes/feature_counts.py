@@ -82,8 +82,7 @@ class FeatureCounts:
             self.cells = self.cells + sign * other.cells
         if other._size:
             self._add_bins(other, sign)
-        if other.categories is not None:
-            self.categories = _merged(self.categories, other.categories, sign)
+        self.add_categories(other, sign)
         if other.log_bins is not None:
             self.log_bins = _merged(self.log_bins, other.log_bins, sign)
 
@@ -97,6 +96,10 @@ class FeatureCounts:
         mine, theirs = self.bins, other.bins
         assert theirs is not None  # its size says so
         self.bins = sign * theirs if mine is None else mine + sign * theirs
+
+    def add_categories(self, other: FeatureCounts, sign: int = 1) -> None:
+        if other.categories is not None:
+            self.categories = _merged(self.categories, other.categories, sign)
 
     def to_wire(self) -> dict[str, Any]:
         cells = self._cells if isinstance(self._cells, list) else self._cells.tolist()

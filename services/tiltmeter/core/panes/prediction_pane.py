@@ -58,14 +58,7 @@ class PredictionPane:
         self.weight += sign * other.weight
         self.errors += sign * other.errors
         self.unknown_features += sign * other.unknown_features
-        for name, counts in other.features.items():
-            mine = self.features.get(name)
-            if mine is None:
-                mine = self.features[name] = FeatureCounts()
-            mine.add(counts, sign)
-        self.output.add(other.output, sign)
-        if not self.reference_id:
-            self._keep_within_bounds()
+        self._add_features(other, sign)
         if sign == 1:
             self.scores, self.latencies = self.scores + other.scores, self.latencies + other.latencies
         else:
@@ -80,6 +73,16 @@ class PredictionPane:
             if self.joint is None:
                 self.joint = JointCounts.empty(other.joint.sums.size)
             self.joint.add(other.joint, sign)
+
+    def _add_features(self, other: PredictionPane, sign: int) -> None:
+        for name, counts in other.features.items():
+            mine = self.features.get(name)
+            if mine is None:
+                mine = self.features[name] = FeatureCounts()
+            mine.add(counts, sign)
+        self.output.add(other.output, sign)
+        if not self.reference_id:
+            self._keep_within_bounds()
 
     def _keep_within_bounds(self) -> None:
         """Without a reference names come from the stream, and panes that each keep to the bounds may not together."""

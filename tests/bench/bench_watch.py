@@ -1,0 +1,120 @@
+"""What WATCH costs: `PYTHONPATH=tests python tests/bench/bench_watch.py` prints a table. Not collected by pytest."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from tiltmeter.core.histogram import bin_counts
+from tiltmeter.core.pane_messages import pane_message, read_message, watermark_message
+from tiltmeter.core.panes.feature_counts import OK, FeatureCounts
+from tiltmeter.core.panes.fill_joint import JointRows
+from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.policy import MINUTE, ModelPolicy
+from tiltmeter.core.reference import ReferenceProfile
+from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.watcher import Watcher
+from tiltmeter.events.columns import Float64
+
+FEATURES, ROWS, PANES, DIFFERENT = 20, 2_000, 1_200, 40
+PANES_IN_30_DAYS = 30 * 24 * 60
+START = 1_700_000_040_000
+KEY = PaneKey(START, MINUTE, "m", "1", "")
+POLICY = ModelPolicy(pane_ms=MINUTE)
+
+
+def reference(rng: np.random.Generator) -> ReferenceProfile:
+    values = rng.normal(size=(FEATURES, 100_000)) + rng.normal(size=100_000)
+    features = {f"x{j:02}": column for j, column in enumerate(values)}
+    said = (values[0] > 0).astype(int)
+    return build_reference(features, model="m", version="1", predictions=said, labels=said)
+
+
+def filled(profile: ReferenceProfile, values: Float64, jointly: bool) -> PredictionPane:
+    """Of float64[F, n] cells; its place in time comes later."""
+    pane = PredictionPane(KEY, profile.reference_id)
+    pane.events = pane.weight = values.shape[1]
+    joint = JointRows(profile.joint, values.shape[1]) if jointly and profile.joint else None
+    for (name, feature), column in zip(profile.features.items(), values, strict=True):
+        counts = FeatureCounts(bins=bin_counts(feature.edges, column))  # type: ignore[union-attr]  # all numeric
+        counts.cells[OK] = column.size
+        pane.features[name] = counts
+        if joint is not None:
+            table = joint.table(name)
+            place = np.searchsorted(feature.edges, column, side="left")  # type: ignore[union-attr]
+            if table is not None:
+                joint.put(name, column, table[place], None)
+    pane.joint = joint.counts() if joint else None
+    ones = int(np.count_nonzero(values[0] > 0))
+    pane.output = FeatureCounts(categories={"0": values.shape[1] - ones, "1": ones})
+    pane.output.cells[OK] = values.shape[1]
+    return pane
+
+
+def stream(profile: ReferenceProfile, rng: np.random.Generator, jointly: bool) -> Iterator[PredictionPane]:
+    """Panes of traffic that is as the reference; a few different ones in turns."""
+    made = []
+    for _ in range(DIFFERENT):
+        values = rng.normal(size=(FEATURES, ROWS)) + rng.normal(size=ROWS)
+        made.append(filled(profile, values, jointly).to_wire())
+    for number in range(PANES):
+        yield PredictionPane.from_wire({**made[number % DIFFERENT], "start": START + number * MINUTE})
+
+
+def judging(profile: ReferenceProfile, rng: np.random.Generator, jointly: bool) -> float:
+    """Median seconds of a pane, with full windows and over-dispersion learned."""
+    watch = VersionWatch(KEY, POLICY, ReferenceBook([profile]))
+    taken = []
+    for pane in stream(profile, rng, jointly):
+        began = time.perf_counter()
+        watch.on_pane(pane)
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken[PANES // 2 :]))
+
+
+def folding(profile: ReferenceProfile, rng: np.random.Generator) -> tuple[float, Watcher]:
+    """Median seconds of a pane from its bytes to its alerts, and what has then been built up."""
+    watcher = Watcher("m", POLICY, 0, ReferenceBook([profile]))
+    taken = []
+    for pane in stream(profile, rng, True):
+        end = pane.key.end_ms
+        raw = pane_message(pane, 0, 0), watermark_message(0, 1, 0, {"prediction": end, "label": end})
+        began = time.perf_counter()
+        for message in raw:
+            watcher.on_message(read_message(message))
+        watcher.advance()
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken[PANES // 2 :])), watcher
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    profile = reference(rng)
+    alone, jointly = judging(profile, rng, False), judging(profile, rng, True)
+    whole, watcher = folding(profile, rng)
+    print(f"{FEATURES} numeric features, {ROWS} rows per pane")
+    print(f"judging a prediction pane                {alone * 1e3:8.3f} ms")
+    print(f"  and how its features go together       {jointly * 1e3:8.3f} ms")
+    print(f"  and reading, merging, writing it       {whole * 1e3:8.3f} ms")
+    print(f"  30 days of panes of one minute         {whole * PANES_IN_30_DAYS:8.1f} s")
+    began = time.perf_counter()
+    raw = watcher.snapshot()
+    wrote = time.perf_counter() - began
+    packed = zlib.compress(raw, 1)
+    restored = time.perf_counter()
+    again = Watcher("m", POLICY, 0, ReferenceBook([profile]))
+    again.restore(raw)
+    print(f"snapshot, written in                     {wrote * 1e3:8.1f} ms")
+    print(f"  restored in                            {(time.perf_counter() - restored) * 1e3:8.1f} ms")
+    print(f"  JSON                                   {len(raw) / 1e6:8.2f} MB")
+    print(f"  compressed                             {len(packed) / 1e6:8.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
