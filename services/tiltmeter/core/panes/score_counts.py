@@ -7,6 +7,7 @@ resolution where its scores are; and the reliability table of 15 equal-width bin
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +25,7 @@ EDGES: Float64 = np.array(
 RELIABILITY_BINS = 15
 _RELIABILITY_EDGES: Float64 = np.array([i / RELIABILITY_BINS for i in range(1, RELIABILITY_BINS)])
 _SIZE = 2 * BINS + 3 * RELIABILITY_BINS
+_FEW = 8
 
 
 class ScoreCounts:
@@ -114,6 +116,8 @@ class ScoreCounts:
 
 def _sparse(table: Int64) -> list[int]:
     used = np.flatnonzero(table.any(axis=0))
+    if used.size <= _FEW:  # most label panes of a batch over many models hold a label or two
+        return list(chain.from_iterable((at, *table[:, at].tolist()) for at in used.tolist()))
     flat: list[int] = np.column_stack([used, table[:, used].T]).ravel().tolist()
     return flat
 
