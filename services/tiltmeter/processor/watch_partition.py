@@ -76,6 +76,10 @@ class WatchPartition:
             self._from[model], self._place[model] = about["next"], place
             self.alerts[model] = deque(about["alerts"], maxlen=ALERTS_SHOWN)
         self._end_at_start = log_end
+        if self._from:
+            # A source partition that is idle said so once, long before the place where reading goes on.
+            oldest = self.watchers[min(self._from, key=lambda model: self._from[model])].merge
+            self._sources.partitions, self._sources.sources = oldest.partitions, copy.deepcopy(oldest.sources)
         return min(self._from.values(), default=None)
 
     async def process(self, batch: Batch) -> None:
