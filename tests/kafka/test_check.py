@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from click.testing import CliRunner, Result
 
 from kafkabroker import Broker
 from tiltmeter.cli.main import cli
+from tiltmeter.kafka.admin import TopicAdmin
+from tiltmeter.kafka.connection import KafkaConnection
+from tiltmeter.kafka.topics import TopicNames, topic_specs
 
 pytestmark = pytest.mark.kafka
 
@@ -102,3 +106,16 @@ def test_secrets_are_masked(operator: Operator) -> None:
     )
     assert "hunter2" not in result.output
     assert "**********" in result.output
+
+
+def test_a_topic_made_by_hand_that_takes_too_small_records_is_named(
+    operator: Operator, broker: Broker, topic_prefix: str
+) -> None:
+    names = TopicNames(topic_prefix)
+    specs = topic_specs(names, source_partitions=1)
+    small = [replace(s, config={}) if s.name == names.joinlog else s for s in specs]
+    TopicAdmin(KafkaConnection(broker.bootstrap)).create(small)
+    result = operator.types("check")
+    assert result.exit_code == 1
+    assert f"{names.joinlog} takes 1,048,588 bytes" in result.output
+    assert "raise max.message.bytes" in result.output

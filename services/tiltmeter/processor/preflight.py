@@ -13,7 +13,7 @@ from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.errors import KafkaLogError
 from tiltmeter.kafka.reader import PartitionReader, TopicPartition
 from tiltmeter.kafka.reference_topic import ReferenceTopic
-from tiltmeter.kafka.topics import TopicNames
+from tiltmeter.kafka.topics import SNAPSHOT_BYTES, TopicNames
 from tiltmeter.settings import Settings
 
 #: Disk per waiting prediction: a row of 80 bytes as RocksDB keeps it, and the label that joins it (measured:
@@ -55,6 +55,7 @@ def preflight(settings: Settings) -> Iterator[Finding]:
         return
     yield from _partition_counts(names, counts)
     yield from _retention(settings, names, found)
+    yield from _record_sizes(names, found)
     yield _disk(settings, connection, names, counts)
     yield _references(connection, names)
 
@@ -94,6 +95,17 @@ def _retention(
             )
         else:
             yield Finding("retention", True, f"{name}: {'for ever' if kept < 0 else _span(kept)}")
+
+
+def _record_sizes(names: TopicNames, found: dict[str, TopicDescription]) -> Iterator[Finding]:
+    """Records of ours are larger than what a topic takes that was made by hand."""
+    for name in (names.joinlog, names.snapshots, names.references):
+        taken = int(found[name].config.get("max.message.bytes", SNAPSHOT_BYTES))
+        if taken < SNAPSHOT_BYTES:
+            text = f"{name} takes {taken:,} bytes, {SNAPSHOT_BYTES:,} may come: raise max.message.bytes"
+            yield Finding("record size", False, text)
+            return
+    yield Finding("record size", True, f"{SNAPSHOT_BYTES >> 20} MiB where state is kept")
 
 
 def _disk(
