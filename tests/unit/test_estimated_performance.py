@@ -185,3 +185,15 @@ def test_while_scores_mean_what_they_meant_nothing_is_said() -> None:
     alerts, seen = fold(flipped_from=1_000)
     assert alerts == []
     assert seen.gap.last[0] == 300
+
+
+def test_an_expected_loss_ends_with_the_reference_it_was_told_against() -> None:
+    watch = EstimatedWatch(ModelPolicy())
+    watch.compare_with(REFERENCE.performance)
+    logit = np.random.default_rng(5).normal(0.0, 0.2, 3_000)
+    bad = answers(1 / (1 + np.exp(-2 * logit)), logit > 0)
+    assert [a["transition"] for a in watch.on_pane(KEY, bad, drifting=True)] == ["firing"]
+    assert [a["transition"] for a in watch.withdraw(KEY)] == ["resolved"]
+    watch.compare_with(None)
+    assert watch.on_pane(KEY, bad, drifting=True) == []
+    assert not any(alert.firing for alert in watch.alerts())

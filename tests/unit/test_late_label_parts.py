@@ -10,14 +10,18 @@ import pytest
 from tiltmeter.core.late_labels.baseline import COHORTS, PREDICTIONS, Baseline
 from tiltmeter.core.late_labels.cohort_alarm import CohortAlarm
 from tiltmeter.core.late_labels.label_delay import delay_limit_ms, delay_quantile_ms
+from tiltmeter.core.late_labels.late_label_watch import LateLabelWatch
 from tiltmeter.core.late_labels.maturity import Maturity, age_name, maturities
 from tiltmeter.core.late_labels.nowcast import development, nowcast
 from tiltmeter.core.late_labels.triangle import NUMBERS, Cohort, Triangle, tally_of
 from tiltmeter.core.panes.answers import MOST_CLASSES, OTHER_CLASSES
 from tiltmeter.core.panes.cohorts import AGE_LIMITS_MS
 from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.outcomes import SUMS, Outcomes
+from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import DAY, HOUR, MINUTE, SECOND, ModelPolicy
+from tiltmeter.core.reference_book import ReferenceBook
 from tiltmeter.core.verdicts import Subject
 
 NOTHING = (0, 0, 0)
@@ -224,3 +228,34 @@ def test_at_the_border_of_the_null_false_alarms_keep_to_the_budget(rate: float) 
                 alarm.add(name, length * HOUR, 100, events)
         lengths.append(length)
     assert np.mean(lengths) >= 200
+
+
+def test_an_alarm_goes_on_by_another_stream_if_the_one_that_raised_it_is_no_longer_asked() -> None:
+    alarm = alarm_of("quick", "slow")
+    for name in ("quick", "slow"):
+        alarm.null(name, 0.1)
+    at, said = 0, None
+    while said is None:
+        alarm.add("slow", at * HOUR, 500, 150)
+        said, at = judge(alarm, at), at + 1
+    successor = alarm_of("quick")
+    successor.restore(alarm.snapshot())
+    assert successor.state.firing
+    for _ in range(6):
+        successor.add("quick", at * HOUR, 500, 20)
+        said, at = judge(successor, at) or said, at + 1
+    assert said == "resolved"
+
+
+def test_a_cohort_without_predictions_does_not_postpone_the_judgement_of_others() -> None:
+    policy = ModelPolicy(pane_ms=MINUTE, labels="maturity", maturities=(MINUTE, 5 * MINUTE))
+    seen = LateLabelWatch(PaneKey(0, MINUTE, "m", "1", ""), policy, ReferenceBook())
+    for start, predictions in ((0, 0), (4 * MINUTE, 10)):  # both are of age after six minutes
+        key = PaneKey(start, MINUTE, "m", "1", "")
+        if predictions:
+            seen.on_predictions(PredictionPane(key, events=predictions))
+        labels = LabelPane(key)
+        labels.cells[start, 0] = Outcomes(10, 10, {("1", "1"): 10})
+        seen.on_labels(labels)
+    seen.advance(6 * MINUTE)
+    assert seen.worse == [(6 * MINUTE, False)]

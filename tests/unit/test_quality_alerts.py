@@ -205,3 +205,13 @@ def test_what_is_allowed_is_the_references_upper_bound_plus_the_tolerance() -> N
     assert 0.02 < rates["age", "out_of_range"] < 0.021
     assert ("age", "unseen") not in rates
     assert ("colour", "nonfinite") not in rates
+
+
+def test_an_alert_ends_when_nothing_is_expected_any_more() -> None:
+    policy = ModelPolicy(expectations={"age": Expectation(minimum=0.0)})
+    feed = Feed(QualityWatch(None, policy))
+    assert [t for t, _ in _said(feed.panes(30, broken="below", share=0.5))] == ["firing"]
+    successor = QualityWatch(None, ModelPolicy())
+    successor.restore(orjson.loads(orjson.dumps(feed.watch.snapshot())))
+    feed.watch = successor
+    assert [t for t, _ in _said(feed.panes(3))] == ["resolved"]

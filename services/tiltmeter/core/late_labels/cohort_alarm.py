@@ -75,10 +75,8 @@ class CohortAlarm:
             return None
         self._moved = False
         evidence = self.evidence()
-        if not self.state.firing or self._carrier not in self._detectors:
-            self._carrier = max(
-                sorted(self._detectors), key=lambda name: self._detectors[name].evidence().log_evidence
-            )
+        if not self.state.firing:
+            self._carrier = self._strongest()
         healthy = self._healthy()
         mu0 = self._detectors[self._carrier].mu0
         numbers = {"evidence_ratio": min(evidence.ratio, 1e6), "allowed": mu0}
@@ -94,6 +92,11 @@ class CohortAlarm:
             for detector in self._detectors.values():
                 detector.restart()
         return alert
+
+    def _strongest(self) -> str:
+        names = sorted(self._detectors) or sorted(self._names)
+        known = {name: detector.evidence().log_evidence for name, detector in self._detectors.items()}
+        return max(names, key=lambda name: known.get(name, -math.inf))
 
     def _healthy(self) -> bool:
         if not self.state.firing or self._since is None:
@@ -125,5 +128,7 @@ class CohortAlarm:
         self.state.restore(wire["state"])
         self._carrier, self._settled_ms = wire["carrier"], wire["settled"]
         self._since = tuple(wire["since"]) if wire["since"] else None
-        if self._carrier not in self._names:  # another stream takes over, and proves by its own cohorts
-            self._since = None
+        if (
+            self.state.firing and self._carrier not in self._names
+        ):  # another stream takes over, and proves by its own cohorts
+            self._carrier, self._since = self._strongest(), None
