@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tiltmeter.core.join_decision import JoinGroup
 from tiltmeter.core.join_rows import TRUTH
 from tiltmeter.core.panes.cohorts import age_buckets, cohort_starts
-from tiltmeter.core.panes.fill_outcomes import add_classified, add_measured
+from tiltmeter.core.panes.few_outcomes import FEW, Labelled
+from tiltmeter.core.panes.fill_outcomes import add_classified, add_measured, unit_of
 from tiltmeter.core.panes.fixed_point import total
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
@@ -62,9 +63,15 @@ class Labelling:
         age = age_buckets(known - predictions["at"])
         cohort = cohort_starts(predictions["at"], age)
         columns = (predictions["group"].astype(np.int64), truth["pane"], cohort, age)
-        for (group, start, cohort_ms, bucket), rows in rows_by(*columns):
-            outcomes = self._outcomes(predictions[rows], feedback["label"][rows], feedback["value"][rows])
-            weighted = self._weighted(predictions[rows], feedback[rows])
+        drawn = bool((feedback["propensity"] > 0).any())
+        parts = list(rows_by(*columns))
+        few = sum(rows.size for _, rows in parts if rows.size <= FEW)
+        labelled = Labelled(predictions, feedback["label"]) if few > predictions.size // 4 else None
+        for (group, start, cohort_ms, bucket), rows in parts:
+            outcomes = None if labelled is None else self._few_outcomes(group, labelled, rows)
+            if outcomes is None:
+                outcomes = self._outcomes(predictions[rows], feedback["label"][rows], feedback["value"][rows])
+            weighted = self._weighted(predictions[rows], feedback[rows]) if drawn else Weighted()
             for pane in self._panes(group, start):
                 pane.feedback["matched"] += int(rows.size)
                 pane.cells.setdefault((cohort_ms, bucket), Outcomes()).add(outcomes)
@@ -152,6 +159,19 @@ class Labelling:
         rows = given & usable & ~numeric_rows(predictions["kind"], task)
         right = predictions["label"] == feedback["label"]
         return Weighted.of(feedback["propensity"][rows], right[rows])
+
+    def _few_outcomes(self, group: int, labelled: Labelled, rows: NDArray[np.int64]) -> Outcomes | None:
+        """None where there are many, or where they are not all classes."""
+        if rows.size > FEW:
+            return None
+        model, version, *_ = self._groups[group]
+        reference = self._references.first(model, version)
+        performance = reference.performance if reference else None
+        policy = self._policy.model(model)
+        outcomes = labelled.outcomes(rows.tolist(), task_of(policy, performance), performance)
+        if outcomes is not None:
+            outcomes.unit = unit_of(performance, policy.loss_scale)
+        return outcomes
 
     def _outcomes(self, predictions: Rows, label: Rows, value: NDArray[np.float64]) -> Outcomes:
         """Outcomes of n ≥ 1 predictions of one group. Failed predictions (status error) are labelled and count

@@ -64,8 +64,8 @@ def add_measured(
     loss_scale: float,
 ) -> None:
     """Errors of the ``rows`` with finite numbers, in the unit of a regression's reference, else ``loss_scale``'s."""
-    known = reference if reference is not None and reference.task == "regression" else None
-    outcomes.unit = power_of_two_at_least(loss_scale) if known is None else known.scale
+    known = _regression(reference)
+    outcomes.unit = unit_of(reference, loss_scale)
     rows = rows & np.isfinite(predictions["value"]) & np.isfinite(value)
     if not rows.any():
         return
@@ -81,6 +81,16 @@ def add_measured(
     _put(outcomes, "squared_target", total(quantise(squared_target)))
     if known is not None and known.cap > 0:
         _add_against(outcomes, error, known)
+
+
+def unit_of(reference: Performance | None, loss_scale: float) -> float:
+    """The power of two in which errors of a version are quantised."""
+    known = _regression(reference)
+    return power_of_two_at_least(loss_scale) if known is None else known.scale
+
+
+def _regression(reference: Performance | None) -> Performance | None:
+    return reference if reference is not None and reference.task == "regression" else None
 
 
 def _add_against(outcomes: Outcomes, error: Float64, reference: Performance) -> None:

@@ -55,6 +55,17 @@ class ScoreCounts:
         )
         return cls(np.concatenate(parts, dtype=np.int64))
 
+    @classmethod
+    def at(cls, found: list[list[int]]) -> Self:
+        """The same from a few rows of :func:`places`."""
+        counts = np.zeros(_SIZE, dtype=np.int64)
+        for bin_, labels, predicted, score, positives, positive in found:
+            counts[bin_] += 1
+            counts[labels] += 1
+            counts[predicted] += score
+            counts[positives] += positive
+        return cls(counts)
+
     def add(self, other: ScoreCounts, sign: int = 1) -> None:
         if other._counts is None:
             return
@@ -112,6 +123,21 @@ class ScoreCounts:
             _dense(wire["reliability"], 3, RELIABILITY_BINS),
         )
         return cls(np.concatenate([part.ravel() for part in parts]))
+
+
+def places(scores: Float64, positive: NDArray[np.bool_]) -> list[list[int]]:
+    """Per score of :meth:`ScoreCounts.of`: where it counts in the vector, and what; see :meth:`ScoreCounts.at`."""
+    actual = positive.astype(np.int64)
+    table = 2 * BINS + np.searchsorted(_RELIABILITY_EDGES, scores, side="left")
+    columns = (
+        BINS * actual + np.searchsorted(EDGES, scores, side="left"),
+        table,
+        table + RELIABILITY_BINS,
+        quantise(scores),
+        table + 2 * RELIABILITY_BINS,
+        actual,
+    )
+    return np.column_stack(columns).tolist()  # type: ignore[no-any-return]  # ints, two levels deep
 
 
 def _sparse(table: Int64) -> list[int]:
