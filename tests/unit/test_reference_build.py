@@ -148,3 +148,9 @@ def test_segments_have_references_of_their_own_rows(tmp_path: Path) -> None:
     nothing = CliRunner().invoke(cli, [*command[2:], "--out", str(out), "--segments"])
     assert nothing.exit_code == 2
     assert "models.fraud.segments" in nothing.output
+
+
+def test_no_feature_takes_the_name_of_the_predictions(tmp_path: Path) -> None:
+    frame().rename({"amount": "(prediction)"}).write_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(ReferenceFileError, match="rename the column"):
+        build(tmp_path / "rows.parquet")

@@ -12,10 +12,7 @@ from tiltmeter.core.drift.ks import KsBudget, KsDistance, ks_distance
 from tiltmeter.core.histogram import atomic_mask
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.prediction_pane import PredictionPane
-from tiltmeter.core.reference import CategoricalFeature, NumericFeature
-
-#: The name under which predictions are watched beside features.
-OUTPUT = "(prediction)"
+from tiltmeter.core.reference import OUTPUT, CategoricalFeature, NumericFeature
 
 Profile = NumericFeature | CategoricalFeature
 

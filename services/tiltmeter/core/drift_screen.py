@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tiltmeter.core.distribution import OUTPUT, Distribution
+from tiltmeter.core.distribution import Distribution
 from tiltmeter.core.drift.ks import KsReferences
 from tiltmeter.core.panes.pane_block import BlockLayout
 from tiltmeter.core.panes.prediction_pane import PredictionPane
-from tiltmeter.core.reference import NumericFeature, ReferenceProfile
+from tiltmeter.core.reference import OUTPUT, NumericFeature, ReferenceProfile
 
 
 def layout_of(reference: ReferenceProfile) -> BlockLayout:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tiltmeter.core.budget import Budget
-from tiltmeter.core.distribution import OUTPUT, Distribution, Drift, counts_of
+from tiltmeter.core.distribution import Distribution, Drift, counts_of
 from tiltmeter.core.distribution_evidence import DistributionEvidence, Stream
 from tiltmeter.core.drift.attribution import declared
 from tiltmeter.core.drift.effect_sizes import EffectSizes, effect_sizes
@@ -20,7 +20,7 @@ from tiltmeter.core.onset import Finding, Onset
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import ModelPolicy
-from tiltmeter.core.reference import ReferenceProfile
+from tiltmeter.core.reference import OUTPUT, ReferenceProfile
 from tiltmeter.core.verdicts import ActiveAlert, withdraw_all
 from tiltmeter.core.windows import Window
 

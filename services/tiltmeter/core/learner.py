@@ -14,7 +14,7 @@ from tiltmeter.core.panes.feature_counts import NONFINITE, OK, FeatureCounts
 from tiltmeter.core.panes.kept_names import MOST_FEATURES, MOST_TEXTS, only_kept
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import MINUTE
-from tiltmeter.core.reference import CategoricalFeature, NumericFeature, Profile, ReferenceProfile
+from tiltmeter.core.reference import OUTPUT, CategoricalFeature, NumericFeature, Profile, ReferenceProfile
 from tiltmeter.core.reference_builder import TOP
 
 #: A learned reference takes effect so many panes, and at least so long, after the last pane it was learned from:
@@ -35,7 +35,8 @@ class Learner:
         """The reference, once, with the pane that completes it."""
         self.seen += pane.events - pane.errors
         for name, counts in pane.features.items():
-            self._features.setdefault(name, FeatureCounts()).add(counts)
+            if name != OUTPUT:
+                self._features.setdefault(name, FeatureCounts()).add(counts)
         self._output.add(pane.output)
         self._keep_within_bounds()
         if self.seen < self.needed or not self._features:

@@ -20,6 +20,8 @@ from tiltmeter.core.panes.score_counts import BINS
 from tiltmeter.events.columns import Float64, Int64
 
 SCHEMA = 1
+#: What predictions are watched under, beside the features; no feature may have this name.
+OUTPUT = "(prediction)"
 Task = Literal["classification", "regression"]
 
 
@@ -228,6 +230,8 @@ def _profile_to_wire(profile: Profile | None) -> dict[str, Any] | None:
 
 
 def _from_wire(wire: Mapping[str, Any], reference_id: str) -> ReferenceProfile:
+    if OUTPUT in wire["features"]:
+        raise ReferenceFormatError(f"a feature is named {OUTPUT}, under which predictions are watched")
     features = {name: _profile(name, feature) for name, feature in wire["features"].items()}
     score = _profile("score", wire["score"]) if wire["score"] else None
     if isinstance(score, CategoricalFeature):

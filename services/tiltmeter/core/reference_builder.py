@@ -17,6 +17,7 @@ from tiltmeter.core.panes.fixed_point import power_of_two_at_least, quantise, re
 from tiltmeter.core.panes.score_counts import ScoreCounts
 from tiltmeter.core.panes.score_terms import score_terms
 from tiltmeter.core.reference import (
+    OUTPUT,
     CategoricalFeature,
     NumericFeature,
     Performance,
@@ -90,6 +91,10 @@ def _rows(columns: Mapping[str, Column]) -> int:
     sizes = {name: len(column) for name, column in columns.items()}
     if not sizes:
         raise ValueError("a reference needs at least one column")
+    if OUTPUT in sizes:
+        raise ReferenceColumnError(
+            OUTPUT, "is the name under which predictions are watched: rename the column"
+        )
     first, rows = next(iter(sizes.items()))
     for name, size in sizes.items():
         if size != rows:

@@ -24,6 +24,8 @@ KINDS = (
     "data_quality",
     "outliers",
     "label_coverage",
+    "concept_drift",
+    "estimated_performance",
     "monitor",
 )
 Severity = Literal["info", "warning", "critical"]
