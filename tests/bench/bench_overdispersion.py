@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests python tests/bench/bench_overdispersion.py
 
-A normal feature, 2,000 values a pane, 200 panes to learn from, the CDF at 31 quantiles; 10 runs each, seeded. 1 is the
-truth: all values are independent.
+A normal feature, 2,000 values a pane, 200 panes to learn from, the CDF at 31 quantiles; 10 runs each, seeded. 1 is
+the truth: all values are independent.
 """
 
 from __future__ import annotations

@@ -224,3 +224,12 @@ def test_names_follow_the_conventions_of_prometheus() -> None:
         assert not metric.name.endswith(("_total", "_count", "_sum")), metric.name
         assert metric.help.endswith("."), metric.name
         assert len(set(metric.labels)) == len(metric.labels), metric.name
+
+
+def test_no_label_has_a_name_that_prometheus_keeps_for_itself() -> None:
+    assert not {label for metric in METRICS.values() for label in metric.labels} & {
+        "le",
+        "quantile",
+        "job",
+        "instance",
+    }

@@ -62,7 +62,7 @@ _ALL = [
     Metric("rmse", "gauge", "Root mean squared error in the target's units.", (*MODEL, "window")),
     Metric("bias", "gauge", "Mean of prediction - label in the target's units.", (*MODEL, "window")),
     Metric("r2", "gauge", "Coefficient of determination.", (*MODEL, "window")),
-    Metric("label_delay_seconds", "gauge", "Age of predictions at labelling.", (*MODEL, "quantile")),
+    Metric("label_delay_seconds", "gauge", "Age of predictions at labelling.", (*MODEL, "share")),
     Metric("label_coverage_ratio", "gauge", "Share labelled by this age.", (*MODEL, "maturity")),
     Metric("label_coverage_baseline_ratio", "gauge", "The same of the first cohorts.", (*MODEL, "maturity")),
     Metric("mature_accuracy_ratio", "gauge", "Right among labels by this age.", (*MODEL, "maturity")),
@@ -83,7 +83,7 @@ _ALL = [
         "pinball_loss",
         "gauge",
         "Mean quantile loss in the target's units.",
-        (*MODEL, "window", "quantile"),
+        (*MODEL, "window", "level"),
     ),
     Metric(
         "residual_ks", "gauge", "KS distance of the errors from those of the reference.", (*MODEL, "window")
