@@ -17,11 +17,11 @@ from itertools import pairwise
 from typing import Any
 
 from bench.throughput.events import Event, feedback, model_name, predictions, reference
-from tiltmeter.core import joiner as joining
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
-from tiltmeter.core.memory_store import MemoryStore
+from tiltmeter.core.join import joiner as joining
+from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.join.memory_store import MemoryStore
 from tiltmeter.core.policy import JoinPolicy
-from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.events.columns import LogRecord
 
 EVENTS = 100_000  # of each side

@@ -8,17 +8,17 @@ from collections import Counter
 
 import numpy as np
 
-from tiltmeter.core.histogram import bin_counts
 from tiltmeter.core.panes.feature_counts import OK, FeatureCounts
+from tiltmeter.core.panes.histogram import bin_counts
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import ModelPolicy
-from tiltmeter.core.reference import NumericFeature, ReferenceProfile
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import NumericFeature, ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.metrics.collector import SnapshotCollector
 from tiltmeter.metrics.model_samples import model_samples
 

@@ -8,6 +8,7 @@ from timeit import repeat
 
 import numpy as np
 
+from tiltmeter.core.counting.fill_joint import JointRows
 from tiltmeter.core.drift.adwin import PaneAdwin
 from tiltmeter.core.drift.adwin_gate import gate_excess
 from tiltmeter.core.drift.bounded_loss import BoundedLossDetector
@@ -20,7 +21,7 @@ from tiltmeter.core.drift.ks import KsBudget, ks_bounds, ks_distance
 from tiltmeter.core.drift.principal_components import reconstruction_error
 from tiltmeter.core.drift.rate_bank import RateBank
 from tiltmeter.core.drift.second_moments import SecondMomentDetector, correlations, fourth_powers, moments
-from tiltmeter.core.histogram import (
+from tiltmeter.core.panes.histogram import (
     atomic_mask,
     bin_counts,
     counts_and_scores,
@@ -28,10 +29,9 @@ from tiltmeter.core.histogram import (
     counts_by_sort,
     edges_from_reference,
 )
-from tiltmeter.core.joint_profile import JointProfile
-from tiltmeter.core.panes.fill_joint import JointRows
 from tiltmeter.core.panes.joint_counts import JointCounts
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.joint_profile import JointProfile
+from tiltmeter.core.reference_building.builder import build_reference
 
 FEATURES = 20
 PANES_IN_A_DAY = 1_440

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tiltmeter.core.pending_store import Bucket, StoreWrite
+from tiltmeter.core.join.pending_store import Bucket, StoreWrite
 from tiltmeter.processor.rocksdb_store import RocksStore
 
 ROWS, BATCH = 1_000_000, 4096

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tiltmeter.core.histogram import bin_counts
-from tiltmeter.core.pane_messages import pane_message, read_message, watermark_message
+from tiltmeter.core.counting.fill_joint import JointRows
 from tiltmeter.core.panes.feature_counts import OK, FeatureCounts
-from tiltmeter.core.panes.fill_joint import JointRows
+from tiltmeter.core.panes.histogram import bin_counts
 from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.messages import pane_message, read_message, watermark_message
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import MINUTE, ModelPolicy
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.version_watch import VersionWatch
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.version_watch import VersionWatch
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.events.columns import Float64
 
 FEATURES, ROWS, PANES, DIFFERENT = 20, 2_000, 1_200, 40

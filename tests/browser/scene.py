@@ -11,12 +11,12 @@ import numpy as np
 import orjson
 from numpy.random import Generator
 
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pane_messages import pane_message, watermark_message
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.panes.messages import pane_message, watermark_message
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy, Tolerances
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.producer import LogProducer

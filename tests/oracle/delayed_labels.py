@@ -25,7 +25,7 @@ from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import DAY, HOUR, ModelPolicy
-from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.reference.book import ReferenceBook
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

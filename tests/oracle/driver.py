@@ -10,9 +10,9 @@ from typing import Any
 from oracle.join import Name
 from oracle.streams import Case
 from oracle.wire import counters_of, pane_name, plain_pane, waiting_of
-from tiltmeter.core.join_decision import Decision, split_header
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
+from tiltmeter.core.join.decision import Decision, split_header
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
 
 SIDES = ("predictions", "feedback")
 

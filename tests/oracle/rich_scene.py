@@ -17,14 +17,14 @@ from functools import cache
 import numpy as np
 
 from tiltmeter.core.expectations import Expectation
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pane_messages import pane_message, read_message, watermark_message
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.panes.messages import pane_message, read_message, watermark_message
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy, Tolerances
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.events.columns import LogRecord
 
 START, PANE_MS, PANES, PARTITIONS = 1_700_000_040_000, 10_000, 80, 2

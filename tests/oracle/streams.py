@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any
 
 from tiltmeter.core.policy import DAY, HOUR, JoinPolicy, ModelPolicy
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.events.columns import LogRecord
 
 START = 1_700_000_000_000

@@ -15,10 +15,10 @@ import orjson
 from oracle.driver import Told, collect, decide_next, next_side, tell
 from oracle.join import Name
 from oracle.streams import Case
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pane_merge import PaneMerge
-from tiltmeter.core.pane_messages import pane_message, read_message, watermark_message
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.panes.messages import pane_message, read_message, watermark_message
+from tiltmeter.core.watch.pane_merge import PaneMerge
 
 STEPS = ("decide", "append", "apply", "send", "confirm")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from oracle.join import Joined, Name
 from oracle.label_panes import SUMS
-from tiltmeter.core.joiner import Joiner
+from tiltmeter.core.join.joiner import Joiner
 
 _HEAD = ("kind", "model", "version", "segment", "start", "width", "lifted")
 

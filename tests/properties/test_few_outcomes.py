@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tiltmeter.core.join_rows import PREDICTION
-from tiltmeter.core.panes.few_outcomes import Labelled
-from tiltmeter.core.panes.fill_outcomes import add_classified
+from tiltmeter.core.counting.few_outcomes import Labelled
+from tiltmeter.core.counting.fill_outcomes import add_classified
+from tiltmeter.core.join.rows import PREDICTION
 from tiltmeter.core.panes.fixed_point import total
 from tiltmeter.core.panes.outcomes import Outcomes
-from tiltmeter.core.reference import Performance
-from tiltmeter.core.task import numeric_rows
+from tiltmeter.core.reference.profile import Performance
+from tiltmeter.core.reference.task import numeric_rows
 from tiltmeter.events.columns import CLASS_BYTES, KIND_CLASS, KIND_FLOAT, KIND_INTEGER, KIND_NONE
 
 N = 400

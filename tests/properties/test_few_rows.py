@@ -10,16 +10,17 @@ import numpy as np
 import orjson
 import pytest
 
+from tiltmeter.core.counting.fill_answers import count_answers, count_few_answers
+from tiltmeter.core.counting.fill_few import JointRowsOfPane, count_jointly, fill_few
+from tiltmeter.core.counting.fill_predictions import fill_pane
+from tiltmeter.core.counting.plain_rows import FEW, PlainRows
 from tiltmeter.core.expectations import Expectation
-from tiltmeter.core.panes.answers import Answers, count_answers, count_few_answers
-from tiltmeter.core.panes.fill_few import JointRowsOfPane, count_jointly, fill_few
-from tiltmeter.core.panes.fill_predictions import fill_pane
+from tiltmeter.core.panes.answers import Answers
 from tiltmeter.core.panes.key import PaneKey
-from tiltmeter.core.panes.plain_rows import FEW, PlainRows
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.panes.score_counts import EDGES
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.events.columns import LogRecord, PredictionColumns
 from tiltmeter.events.decode import decode_predictions
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tiltmeter.core.histogram import (
+from tiltmeter.core.panes.histogram import (
     atomic_mask,
     bin_counts,
     counts_by_search,

@@ -17,14 +17,14 @@ from typing import Any
 
 import orjson
 
-from tiltmeter.core.join_decision import Decision, split_header
-from tiltmeter.core.join_state import LABEL_PANE
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pane_messages import pane_message, read_message
+from tiltmeter.core.join.decision import Decision, split_header
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.panes.messages import pane_message, read_message
+from tiltmeter.core.panes.pane import LABEL_PANE
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.events.columns import LogRecord, Rejected
 from tiltmeter.events.reasons import MAX_EVENT_BYTES, Reason
 from tiltmeter.events.rejected_record import MAX_WHOLE_BYTES, read_rejected, rejected_record

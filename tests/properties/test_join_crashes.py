@@ -12,8 +12,8 @@ from oracle.driver import drive
 from oracle.streams import case
 from oracle.takeover import Takeovers
 from oracle.wire import pane_name
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
 
 CASES = int(os.environ.get("TILTMETER_FUZZ_CASES", "300"))
 FROM = int(os.environ.get("TILTMETER_FUZZ_FROM", "0"))

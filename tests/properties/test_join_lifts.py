@@ -17,8 +17,8 @@ from oracle.driver import decide_next, drive_joiner, next_side
 from oracle.join import Name
 from oracle.streams import START, Case, case
 from oracle.wire import pane_name
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
 
 CASES = int(os.environ.get("TILTMETER_FUZZ_CASES", "300"))
 FROM = int(os.environ.get("TILTMETER_FUZZ_FROM", "0"))

@@ -21,11 +21,11 @@ from oracle.driver import drive_joiner, tell
 from oracle.label_panes import add, empty
 from oracle.streams import START, Case, case, learning
 from oracle.wire import plain_pane
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pane_merge import PaneMerge
-from tiltmeter.core.pane_messages import pane_message, read_message, watermark_message
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.panes.messages import pane_message, read_message, watermark_message
 from tiltmeter.core.policy import DAY
+from tiltmeter.core.watch.pane_merge import PaneMerge
 from tiltmeter.events.columns import LogRecord
 
 CASES = int(os.environ.get("TILTMETER_FUZZ_CASES", "300"))

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import ks_2samp
 
 from tiltmeter.core.drift.ks import ks_bounds, ks_distance
-from tiltmeter.core.histogram import atomic_mask, bin_counts, edges_from_reference
+from tiltmeter.core.panes.histogram import atomic_mask, bin_counts, edges_from_reference
 
 ROUNDING = 1e-12
 

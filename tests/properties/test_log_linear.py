@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tiltmeter.core.histogram import bin_counts
-from tiltmeter.core.log_linear import bins_of, bounds, count_bins, quantile_edges
+from tiltmeter.core.panes.histogram import bin_counts
+from tiltmeter.core.panes.log_linear import bins_of, bounds, count_bins, quantile_edges
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

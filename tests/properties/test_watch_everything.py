@@ -16,8 +16,8 @@ import pytest
 
 from oracle.rich_scene import LAG, PARTITIONS, policy, said, watcher
 from oracle.scene import interleaved
-from tiltmeter.core.pane_messages import read_message
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.panes.messages import read_message
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.events.alert import encode_alert
 
 Judged = tuple[list[dict[str, Any]], list[dict[str, Any]], bytes]

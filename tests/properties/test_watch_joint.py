@@ -10,15 +10,15 @@ import numpy as np
 import orjson
 import pytest
 
-from tiltmeter.core.join_decision import PREDICTIONS
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pane_messages import pane_message, read_message, watermark_message
+from tiltmeter.core.join.decision import PREDICTIONS
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.panes.messages import pane_message, read_message, watermark_message
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy, Tolerances
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.metrics.drift_samples import drift_parts
 from tiltmeter.processor.status import version_status

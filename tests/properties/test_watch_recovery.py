@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from tiltmeter.core.feature_watch import FeatureWatch
-from tiltmeter.core.histogram import bin_counts
 from tiltmeter.core.panes.feature_counts import FeatureCounts
+from tiltmeter.core.panes.histogram import bin_counts
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
-from tiltmeter.core.performance_watch import PerformanceWatch
+from tiltmeter.core.panes.windows import Window
 from tiltmeter.core.policy import ModelPolicy, Tolerances
-from tiltmeter.core.reference import NumericFeature, Performance
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.windows import Window
+from tiltmeter.core.reference.profile import NumericFeature, Performance
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.feature_watch import FeatureWatch
+from tiltmeter.core.watch.performance_watch import PerformanceWatch
 
 POLICY = ModelPolicy(pane_ms=10_000, tolerances=Tolerances(clear_panes=3, learning_panes=0))
 LABELS = 500

@@ -14,8 +14,8 @@ import orjson
 import pytest
 
 from oracle.scene import PANE_MS, PARTITIONS, START, interleaved, messages, watcher
-from tiltmeter.core.pane_messages import PANE, read_message, watermark_message
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.panes.messages import PANE, read_message, watermark_message
+from tiltmeter.core.watch.watcher import Watcher
 
 Alerts = list[dict[str, Any]]
 Panes = list[dict[str, Any]]

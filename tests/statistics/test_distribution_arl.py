@@ -17,7 +17,7 @@ from tiltmeter.core.drift.category_detector import CategoryDetector
 from tiltmeter.core.drift.cdf_detector import CdfDetector, grid_borders
 from tiltmeter.core.drift.error_rate import STEPS
 from tiltmeter.core.drift.rate_bank import RateBank
-from tiltmeter.core.histogram import bin_counts, edges_from_reference
+from tiltmeter.core.panes.histogram import bin_counts, edges_from_reference
 
 NOMINAL = 200
 LONG = os.environ.get("TILTMETER_LONG") == "1"

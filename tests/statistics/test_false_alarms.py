@@ -13,16 +13,16 @@ from tiltmeter.core.drift.bounded_loss import BoundedLossDetector
 from tiltmeter.core.drift.error_rate import ErrorRateDetector
 from tiltmeter.core.drift.ks import KsBudget, ks_distance
 from tiltmeter.core.drift.second_moments import SecondMomentDetector
-from tiltmeter.core.histogram import atomic_mask, bin_counts, edges_from_reference
-from tiltmeter.core.joint_profile import JointProfile
-from tiltmeter.core.loss_bank import LossBank
 from tiltmeter.core.panes.fixed_point import ONE as FIXED_ONE
+from tiltmeter.core.panes.histogram import atomic_mask, bin_counts, edges_from_reference
 from tiltmeter.core.panes.joint_counts import ONE, JointCounts
 from tiltmeter.core.panes.outcomes import SUMS, Outcomes
 from tiltmeter.core.panes.score_counts import ScoreCounts
 from tiltmeter.core.policy import DAY, ModelPolicy, Tolerances
-from tiltmeter.core.reference import Performance
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.joint_profile import JointProfile
+from tiltmeter.core.reference.profile import Performance
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.loss_bank import LossBank
 
 NOMINAL = 200
 

@@ -10,11 +10,11 @@ from functools import cache
 import numpy as np
 import pytest
 
+from tiltmeter.core.counting.fill_joint import JointRows
 from tiltmeter.core.drift.second_moments import SecondMomentDetector, fourth_powers
-from tiltmeter.core.histogram import counts_and_scores
-from tiltmeter.core.panes.fill_joint import JointRows
-from tiltmeter.core.reference import NumericFeature, ReferenceProfile
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.panes.histogram import counts_and_scores
+from tiltmeter.core.reference.profile import NumericFeature, ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
 
 FEATURES, MOST = 20, 60
 RUNS = 60 if os.environ.get("TILTMETER_LONG") == "1" else 3

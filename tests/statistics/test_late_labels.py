@@ -13,9 +13,9 @@ from oracle.delayed_labels import KEY, PANE_MS, POLICY, START, World, label_pane
 from oracle.delayed_labels import WORLDS as SCENES
 from tiltmeter.core.late_labels.late_label_watch import LateLabelWatch
 from tiltmeter.core.late_labels.nowcast import Nowcast
-from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import DAY, ModelPolicy
-from tiltmeter.core.reference import Performance
+from tiltmeter.core.reference.profile import Performance
+from tiltmeter.core.watch.performance_watch import PerformanceWatch
 
 WORLDS = {name: make() for name, make in SCENES.items()} | {"right slow": World(100, right_slow_from=80)}
 Alerts = list[dict[str, object]]

@@ -19,7 +19,7 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from tiltmeter.core.drift.distances import wasserstein
-from tiltmeter.core.histogram import bin_counts
+from tiltmeter.core.panes.histogram import bin_counts
 from tiltmeter.core.policy import Tolerances
 
 #: Twenty seconds of work on a free core; other tests may hold the cores.

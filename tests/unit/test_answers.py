@@ -11,7 +11,8 @@ import numpy as np
 import orjson
 import pytest
 
-from tiltmeter.core.panes.answers import MOST_CLASSES, OTHER_CLASSES, Answers, count_answers
+from tiltmeter.core.counting.fill_answers import count_answers
+from tiltmeter.core.panes.answers import MOST_CLASSES, OTHER_CLASSES, Answers
 from tiltmeter.core.panes.score_counts import EDGES
 from tiltmeter.events.columns import LogRecord, PredictionColumns
 from tiltmeter.events.decode import decode_predictions

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from tiltmeter.core.budget import Budget
 from tiltmeter.core.drift.ks import KsBudget
 from tiltmeter.core.policy import ModelPolicy, Tolerances
+from tiltmeter.core.verdicts.budget import Budget
 
 POLICIES = {
     "default": ModelPolicy(),

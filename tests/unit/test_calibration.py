@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from tiltmeter.core.join_rows import PREDICTION
-from tiltmeter.core.panes.fill_outcomes import add_classified
+from tiltmeter.core.counting.fill_outcomes import add_classified
+from tiltmeter.core.join.rows import PREDICTION
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.score_counts import ScoreCounts
 from tiltmeter.core.performance import calibration, classification

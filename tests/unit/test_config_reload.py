@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from oracle.scene import PARTITIONS, POLICY, messages, watcher
-from tiltmeter.core.pane_messages import read_message
+from tiltmeter.core.panes.messages import read_message
 from tiltmeter.core.policy import Tolerances
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.processor.config_reload import ConfigReload, restart_needed
 from tiltmeter.settings import Settings, load
 

@@ -12,7 +12,7 @@ import random
 
 import pytest
 
-from tiltmeter.core.conjunction import Conjunction
+from tiltmeter.core.watch.conjunction import Conjunction
 
 DRIFT = [(30, True), (70, False), (140, True)]
 LABELS = [(60, True), (100, False), (140, True)]

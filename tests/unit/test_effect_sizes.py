@@ -8,10 +8,10 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
 from tiltmeter.core.drift.effect_sizes import effect_sizes
-from tiltmeter.core.histogram import bin_counts
 from tiltmeter.core.panes.feature_counts import FeatureCounts
-from tiltmeter.core.reference import CategoricalFeature, NumericFeature
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.panes.histogram import bin_counts
+from tiltmeter.core.reference.profile import CategoricalFeature, NumericFeature
+from tiltmeter.core.reference_building.builder import build_reference
 
 REFERENCE = np.random.default_rng(5).normal(size=20_000)
 CATEGORIES = {"app": 500, "branch": 0, "web": 400}

@@ -22,9 +22,9 @@ from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.panes.score_counts import EDGES
 from tiltmeter.core.policy import ModelPolicy
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -8,8 +8,8 @@ import numpy as np
 import orjson
 import pytest
 
+from tiltmeter.core.counting.fill_predictions import fill_pane
 from tiltmeter.core.expectations import VIOLATIONS, Expectation, count_violations
-from tiltmeter.core.panes.fill_predictions import fill_pane
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.events.cell_column import cell_column
 from tiltmeter.events.columns import LogRecord

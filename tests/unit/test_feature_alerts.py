@@ -8,15 +8,15 @@ import numpy as np
 import orjson
 import pytest
 
-from tiltmeter.core.feature_watch import FeatureWatch
-from tiltmeter.core.histogram import bin_counts
 from tiltmeter.core.panes.feature_counts import OK, FeatureCounts
+from tiltmeter.core.panes.histogram import bin_counts
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.panes.windows import Window
 from tiltmeter.core.policy import ModelPolicy, Tolerances
-from tiltmeter.core.reference import OUTPUT, NumericFeature, ReferenceProfile
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.windows import Window
+from tiltmeter.core.reference.profile import OUTPUT, NumericFeature, ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.feature_watch import FeatureWatch
 from tiltmeter.events.alert import encode_alert
 
 NAMES = tuple("abcde")

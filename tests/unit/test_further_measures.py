@@ -10,17 +10,17 @@ import pytest
 from scipy import stats
 from scipy.special import rel_entr
 
-from tiltmeter.core.distribution import Distribution
 from tiltmeter.core.drift.distances import coarsen, hellinger, kullback_leibler, psi
 from tiltmeter.core.drift.further_measures import FurtherMeasures
 from tiltmeter.core.drift.homogeneity import chi_square
 from tiltmeter.core.drift.ks import KsBudget, KsDistance, ks_distance
 from tiltmeter.core.drift.ks_p_value import ks_p_value
 from tiltmeter.core.drift.normal_scores import normal_scores_z, two_sided_p_value
-from tiltmeter.core.histogram import atomic_mask, bin_counts, edges_from_reference
 from tiltmeter.core.panes.feature_counts import FeatureCounts
-from tiltmeter.core.reference import CategoricalFeature, NumericFeature
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.panes.histogram import atomic_mask, bin_counts, edges_from_reference
+from tiltmeter.core.reference.profile import CategoricalFeature, NumericFeature
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.distribution import Distribution
 from tiltmeter.events.columns import Float64, Int64
 
 EMPTY = np.zeros(3, dtype=np.int64)

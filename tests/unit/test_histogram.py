@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tiltmeter.core.histogram import (
+from tiltmeter.core.panes.histogram import (
     atomic_mask,
     bin_counts,
     counts_by_search,

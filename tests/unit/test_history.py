@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from tiltmeter.core.history import History
 from tiltmeter.core.panes.outcomes import SUMS, Outcomes
+from tiltmeter.core.watch.history import History
 
 
 def classified(right: int, wrong: int) -> Outcomes:

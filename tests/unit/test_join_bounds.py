@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import orjson
 
-from tiltmeter.core import join_draft
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
+from tiltmeter.core.join import draft as join_draft
+from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy
-from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.events.columns import LogRecord
 
 

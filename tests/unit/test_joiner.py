@@ -9,11 +9,11 @@ import orjson
 import pytest
 
 from oracle.wire import counters_of, waiting_of
-from tiltmeter.core.join_state import NEVER
-from tiltmeter.core.joiner import Joiner, JoinLogBrokenError
-from tiltmeter.core.memory_store import MemoryStore
+from tiltmeter.core.join.joiner import Joiner, JoinLogBrokenError
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.panes.messages import NEVER
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy
-from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.events.columns import LogRecord, Rejected
 
 #: Time buckets of 10 s, a reach of 8 buckets, panes of 1 s, a delay of 1 s.
@@ -354,7 +354,7 @@ def test_a_claim_too_large_for_the_state_takes_the_partition_and_is_no_place_to_
 ) -> None:
     partition = Partition()
     partition.predict(100)
-    monkeypatch.setattr("tiltmeter.core.joiner.MOST_CLAIM_BYTES", 10)
+    monkeypatch.setattr("tiltmeter.core.join.joiner.MOST_CLAIM_BYTES", 10)
     partition.log.append(partition.joiner.claim())
     partition.joiner.restore(partition.log[1], 1)
     monkeypatch.undo()

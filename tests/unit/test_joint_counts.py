@@ -12,17 +12,17 @@ import pytest
 from scipy.special import ndtri
 from scipy.stats import rankdata, spearmanr
 
+from tiltmeter.core.counting.fill_joint import distances
+from tiltmeter.core.counting.fill_predictions import fill_pane
 from tiltmeter.core.drift.principal_components import eigenvectors, main_components, reconstruction_error
 from tiltmeter.core.drift.second_moments import correlations, moments, pair_names, pairs
-from tiltmeter.core.histogram import bin_counts, counts_and_scores, edges_from_reference
-from tiltmeter.core.joint_profile import JointProfile
-from tiltmeter.core.panes.fill_joint import distances
-from tiltmeter.core.panes.fill_predictions import fill_pane
+from tiltmeter.core.panes.histogram import bin_counts, counts_and_scores, edges_from_reference
 from tiltmeter.core.panes.joint_counts import LARGEST, ONE, JointCounts, upper_triangle
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import PredictionPane
-from tiltmeter.core.reference import ReferenceFormatError, ReferenceProfile
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.joint_profile import JointProfile
+from tiltmeter.core.reference.profile import ReferenceFormatError, ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.events.decode import decode_predictions
 

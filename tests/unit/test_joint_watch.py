@@ -11,17 +11,17 @@ import numpy as np
 import orjson
 import pytest
 
-from tiltmeter.core.histogram import counts_and_scores
-from tiltmeter.core.joint_watch import CORRELATIONS, OUTLIERS, JointWatch
+from tiltmeter.core.counting.fill_joint import JointRows
 from tiltmeter.core.panes.feature_counts import OK, FeatureCounts
-from tiltmeter.core.panes.fill_joint import JointRows
+from tiltmeter.core.panes.histogram import counts_and_scores
 from tiltmeter.core.panes.joint_counts import JointCounts
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.panes.windows import Window
 from tiltmeter.core.policy import ModelPolicy, Tolerances
-from tiltmeter.core.reference import NumericFeature, ReferenceProfile
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.windows import Window
+from tiltmeter.core.reference.profile import NumericFeature, ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.joint_watch import CORRELATIONS, OUTLIERS, JointWatch
 
 FEATURES, ROWS = 8, 2_000
 NAMES = [f"x{j}" for j in range(FEATURES)]

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from tiltmeter.core.drift.ks import KsBudget, KsDistance, ks_distance
-from tiltmeter.core.histogram import atomic_mask, bin_counts, edges_from_reference
+from tiltmeter.core.panes.histogram import atomic_mask, bin_counts, edges_from_reference
 
 Change = Callable[[np.ndarray], np.ndarray]
 

@@ -12,7 +12,7 @@ from scipy.stats import entropy, wasserstein_distance
 from tiltmeter.core.drift.categorical import aligned_counts, at_least, categorical_distance
 from tiltmeter.core.drift.distances import coarsen, jensen_shannon, psi, wasserstein
 from tiltmeter.core.drift.ks import KsBudget
-from tiltmeter.core.histogram import bin_counts, edges_from_reference
+from tiltmeter.core.panes.histogram import bin_counts, edges_from_reference
 
 
 def counts(seed: int, size: int = 12) -> tuple[np.ndarray, np.ndarray]:

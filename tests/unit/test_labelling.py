@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tiltmeter.core.join_rows import FEEDBACK, PREDICTION
-from tiltmeter.core.labelling import Labelling
+from tiltmeter.core.join.labelling import Labelling
+from tiltmeter.core.join.rows import FEEDBACK, PREDICTION
 from tiltmeter.core.panes.fixed_point import ONE, real
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy
-from tiltmeter.core.reference import Performance, ReferenceProfile
-from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import Performance, ReferenceProfile
 from tiltmeter.events.outcome_column import outcome_column
 
 

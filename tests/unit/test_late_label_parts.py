@@ -21,8 +21,8 @@ from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.outcomes import SUMS, Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import DAY, HOUR, MINUTE, SECOND, ModelPolicy
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.verdicts import Subject
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.verdicts.alert_state import Subject
 
 NOTHING = (0, 0, 0)
 

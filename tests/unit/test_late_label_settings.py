@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from oracle.scene import PARTITIONS, POLICY, messages, watcher
-from tiltmeter.core.pane_messages import read_message
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.panes.messages import read_message
+from tiltmeter.core.watch.watcher import Watcher
 
 #: Two alerts of the arrival kind, and the one that follows from one of them and drift.
 BY_ARRIVAL = {"performance", "adwin_gate", "drift_and_performance"}

@@ -10,14 +10,14 @@ import pytest
 
 from tiltmeter.backtest.replay import Replay
 from tiltmeter.backtest.source_log import SourceLog
-from tiltmeter.core.join_decision import PREDICTIONS
+from tiltmeter.core.join.decision import PREDICTIONS
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.outcomes import Outcomes
-from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy
-from tiltmeter.core.reference import CategoricalFeature, NumericFeature
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import CategoricalFeature, NumericFeature
+from tiltmeter.core.watch.performance_watch import PerformanceWatch
+from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.events.columns import LogRecord
 
 POLICY = JoinPolicy(

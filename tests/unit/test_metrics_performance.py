@@ -11,16 +11,16 @@ import orjson
 import pytest
 
 from oracle import scene
-from tiltmeter.core.panes.fill_outcomes import add_measured
+from tiltmeter.core.counting.fill_outcomes import add_measured
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.performance import ranking
 from tiltmeter.core.performance.class_counts import ClassCounts
 from tiltmeter.core.policy import ModelPolicy, Tolerances
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.metrics.class_samples import MOST_CLASSES, class_samples
 from tiltmeter.metrics.evidence_samples import evidence_samples
 from tiltmeter.metrics.performance_samples import performance_samples

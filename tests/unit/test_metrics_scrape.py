@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from browser.scene import MODELS, NAMES, Worker
 from browser.serving import Serving
 from ops.tools import run
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.events.decode import decode_feedback, decode_predictions
 from tiltmeter.metrics.join_samples import REASONS

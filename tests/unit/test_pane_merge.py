@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tiltmeter.core.join_state import NEVER, Pane
-from tiltmeter.core.pane_merge import MEMORY_PANES, PaneMerge, restore_merge
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
+from tiltmeter.core.panes.messages import NEVER
 from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.panes.pane import Pane
 from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.watch.pane_merge import MEMORY_PANES, PaneMerge, restore_merge
 
 
 def pane(start: int, events: int = 1, reference: str = "", version: str = "1") -> PredictionPane:

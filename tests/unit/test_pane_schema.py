@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import orjson
 
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pane_messages import pane_message
+from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.panes.messages import pane_message
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.events.pane import Pane
 

@@ -10,10 +10,10 @@ import numpy as np
 import orjson
 import pytest
 
+from tiltmeter.core.counting.fill_predictions import complete_missing, fill_pane
 from tiltmeter.core.panes.answers import Answers
 from tiltmeter.core.panes.cohorts import AGE_LIMITS_MS, age_buckets, cohort_starts
 from tiltmeter.core.panes.feature_counts import FeatureCounts
-from tiltmeter.core.panes.fill_predictions import complete_missing, fill_pane
 from tiltmeter.core.panes.fixed_point import ONE, power_of_two_at_least, quantise, real, total
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
@@ -21,7 +21,7 @@ from tiltmeter.core.panes.outcomes import SUMS, Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.panes.weighted import Weighted
 from tiltmeter.core.policy import DAY, HOUR, MINUTE
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.events.decode import decode_predictions
 

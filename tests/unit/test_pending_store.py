@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pending_store import Bucket, PendingStore, StoreWrite
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.join.pending_store import Bucket, PendingStore, StoreWrite
 from tiltmeter.processor.rocksdb_store import RocksStore
 
 P1, P2, F1 = ("p", 1), ("p", 2), ("f", 1)

@@ -20,8 +20,8 @@ from typing import NamedTuple
 import pytest
 from rocksdict import Options, Rdict
 
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pending_store import Bucket, StoreWrite
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.join.pending_store import Bucket, StoreWrite
 from tiltmeter.processor.rocksdb_store import RocksStore, StoreInUseError
 
 P1 = ("p", 1)

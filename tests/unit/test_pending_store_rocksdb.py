@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tiltmeter.core.pending_store import StoreError, StoreWrite
+from tiltmeter.core.join.pending_store import StoreError, StoreWrite
 from tiltmeter.processor.rocksdb_store import RocksStore, StoreDamagedError, StoreInUseError
 
 P1 = ("p", 1)

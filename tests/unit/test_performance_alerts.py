@@ -8,9 +8,9 @@ import numpy as np
 
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.outcomes import Outcomes
-from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import ModelPolicy, Tolerances
-from tiltmeter.core.reference import Performance
+from tiltmeter.core.reference.profile import Performance
+from tiltmeter.core.watch.performance_watch import PerformanceWatch
 
 LABELS = 100
 

@@ -11,18 +11,18 @@ import numpy as np
 import orjson
 import pytest
 
-from tiltmeter.core.budget import Budget
-from tiltmeter.core.join_rows import PREDICTION
-from tiltmeter.core.loss_bank import LossBank
-from tiltmeter.core.panes.fill_outcomes import add_classified, add_measured
+from tiltmeter.core.counting.fill_outcomes import add_classified, add_measured
+from tiltmeter.core.join.rows import PREDICTION
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.score_counts import ScoreCounts
 from tiltmeter.core.performance.losses import CLASSIFICATION
-from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import ModelPolicy, Tolerances
-from tiltmeter.core.reference import Performance
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.profile import Performance
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.verdicts.budget import Budget
+from tiltmeter.core.watch.loss_bank import LossBank
+from tiltmeter.core.watch.performance_watch import PerformanceWatch
 from tiltmeter.events.alert import Alert
 
 LABELS = 400

@@ -21,10 +21,10 @@ from tiltmeter.core.panes.feature_counts import (
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import ModelPolicy, Tolerances
-from tiltmeter.core.quality_rates import UNKNOWN, QualityRates
-from tiltmeter.core.quality_watch import QualityWatch
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.quality_rates import UNKNOWN, QualityRates
+from tiltmeter.core.watch.quality_watch import QualityWatch
 from tiltmeter.events.alert import encode_alert
 
 ROWS = 1_000

@@ -8,14 +8,14 @@ import numpy as np
 import orjson
 import pytest
 
+from tiltmeter.core.counting.known_categories import OTHER
 from tiltmeter.core.drift.attribution import declared
 from tiltmeter.core.drift.category_detector import CategoryDetector
 from tiltmeter.core.drift.cdf_detector import CdfDetector, grid_borders
 from tiltmeter.core.drift.error_rate import STEPS, ErrorRateDetector
 from tiltmeter.core.drift.rate_bank import RateBank
 from tiltmeter.core.drift.snapshot import SnapshotMismatchError
-from tiltmeter.core.histogram import bin_counts, edges_from_reference
-from tiltmeter.core.panes.known_categories import OTHER
+from tiltmeter.core.panes.histogram import bin_counts, edges_from_reference
 
 MU0 = (0.1, 0.97, 0.02, 0.999, 0.5)
 

@@ -8,11 +8,11 @@ from typing import cast
 import orjson
 import pytest
 
-from tiltmeter.core.join_decision import PREDICTIONS
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
+from tiltmeter.core.join.decision import PREDICTIONS
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
 from tiltmeter.core.policy import JoinPolicy
-from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.producer import LogProducer

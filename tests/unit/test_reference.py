@@ -12,15 +12,15 @@ import orjson
 import pytest
 
 from tiltmeter.core.panes.fixed_point import ONE, quantise
-from tiltmeter.core.reference import (
+from tiltmeter.core.reference.profile import (
     CategoricalFeature,
     NumericFeature,
     Performance,
     ReferenceFormatError,
     ReferenceProfile,
 )
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.reference_column import ReferenceColumnError
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.reference_building.column import ReferenceColumnError
 
 
 def profile_of(**columns: object) -> ReferenceProfile:

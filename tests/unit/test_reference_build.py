@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from tiltmeter.backtest.reference_build import ReferenceFileError, reference_from_file
 from tiltmeter.backtest.reference_table import describe
 from tiltmeter.cli.main import cli
-from tiltmeter.core.reference import ReferenceProfile
+from tiltmeter.core.reference.profile import ReferenceProfile
 
 
 def frame(rows: int = 500) -> pl.DataFrame:

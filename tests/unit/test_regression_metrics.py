@@ -9,12 +9,12 @@ import pytest
 from scipy.stats import ks_2samp
 from sklearn import metrics
 
-from tiltmeter.core.join_rows import PREDICTION
-from tiltmeter.core.panes.fill_outcomes import add_measured
+from tiltmeter.core.counting.fill_outcomes import add_measured
+from tiltmeter.core.join.rows import PREDICTION
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.performance import regression
-from tiltmeter.core.reference import Performance
-from tiltmeter.core.reference_builder import RESIDUAL_BINS, build_reference
+from tiltmeter.core.reference.profile import Performance
+from tiltmeter.core.reference_building.builder import RESIDUAL_BINS, build_reference
 
 
 def measured(predicted: np.ndarray, actual: np.ndarray, reference: Performance | None = None) -> Outcomes:

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from tiltmeter import __version__
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
 from tiltmeter.core.policy import JoinPolicy
-from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.events.columns import LogRecord, Rejected
 from tiltmeter.events.reasons import MAX_EVENT_BYTES, Reason
 from tiltmeter.events.rejected_record import (

@@ -13,9 +13,9 @@ from river import drift
 from tiltmeter.core.drift.river_comparison import DETECTORS, MOST_ITEMS, RiverComparison, spread
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.outcomes import Outcomes
-from tiltmeter.core.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import ModelPolicy
-from tiltmeter.core.reference import Performance
+from tiltmeter.core.reference.profile import Performance
+from tiltmeter.core.watch.performance_watch import PerformanceWatch
 from tiltmeter.settings.model import RiverDetector
 
 
@@ -101,7 +101,7 @@ def test_an_unknown_detector_is_refused() -> None:
 def test_river_is_not_imported_unless_a_model_asks() -> None:
     code = """
 import sys
-from tiltmeter.core.performance_watch import PerformanceWatch
+from tiltmeter.core.watch.performance_watch import PerformanceWatch
 from tiltmeter.core.policy import ModelPolicy
 PerformanceWatch(ModelPolicy())
 assert "river" not in sys.modules

@@ -12,17 +12,17 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from tiltmeter.core.join_state import Pane
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pane_messages import pane_message, read_message, watermark_message
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
 from tiltmeter.core.panes.label_pane import LabelPane
+from tiltmeter.core.panes.messages import pane_message, read_message, watermark_message
+from tiltmeter.core.panes.pane import Pane
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy, Tolerances
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.settings import ModelSettings
 

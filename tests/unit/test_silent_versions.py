@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from oracle.scene import PARTITIONS, POLICY, START, messages, references
-from tiltmeter.core.pane_messages import PANE, read_message, watermark_message
+from tiltmeter.core.panes.messages import PANE, read_message, watermark_message
 from tiltmeter.core.policy import DAY, HOUR, ModelPolicy
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.metrics.model_samples import model_samples
 
 END = START + 70 * 10_000

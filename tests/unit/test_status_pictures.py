@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from tiltmeter.core.histogram import bin_counts, edges_from_reference
 from tiltmeter.core.panes.feature_counts import FeatureCounts
-from tiltmeter.core.reference import CategoricalFeature, NumericFeature
+from tiltmeter.core.panes.histogram import bin_counts, edges_from_reference
+from tiltmeter.core.reference.profile import CategoricalFeature, NumericFeature
 from tiltmeter.events.columns import Float64
 from tiltmeter.processor.page.bars import BARS, Bar, coarsened, numeric_picture
 from tiltmeter.processor.page.distribution import SHOWN, picture

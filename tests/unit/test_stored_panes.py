@@ -7,15 +7,15 @@ import random
 import orjson
 import pytest
 
-from tiltmeter.core.join_state import Pane, PaneId, pane_id
-from tiltmeter.core.memory_store import MemoryStore
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.join.pending_store import StoreWrite
+from tiltmeter.core.join.stored_panes import MOST_PARTS, Entries, StoredPanes
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.panes.pane import Pane, PaneId, pane_id
 from tiltmeter.core.panes.prediction_pane import PredictionPane
-from tiltmeter.core.pending_store import StoreWrite
-from tiltmeter.core.stored_panes import MOST_PARTS, Entries, StoredPanes
 
 #: Names of models are anybody's.
 MODELS = ("m", 'a"]:7', "pane:", "ä\x00]")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tiltmeter.core.panes.key import PaneKey
-from tiltmeter.core.verdicts import AlertState, Subject, Word, digest
+from tiltmeter.core.verdicts.alert_state import AlertState, Subject, Word, digest
 
 SUBJECT = Subject("performance", "error_rate", "warning", "e_detector", "one false alarm in 30 days")
 WIDTH = 10_000

@@ -7,9 +7,6 @@ import random
 import numpy as np
 import pytest
 
-from tiltmeter.core.drift_screen import DriftScreen, layout_of
-from tiltmeter.core.feature_watch import FeatureWatch
-from tiltmeter.core.learner import Learner
 from tiltmeter.core.panes.bounded_classes import MOST_CLASSES
 from tiltmeter.core.panes.feature_counts import OK, FeatureCounts
 from tiltmeter.core.panes.kept_names import MOST_FEATURES, MOST_TEXTS
@@ -18,12 +15,15 @@ from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.named_classes import NamedClasses
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.panes.windows import Window
 from tiltmeter.core.policy import MINUTE, ModelPolicy
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.version_watch import VersionWatch
-from tiltmeter.core.watcher import Watcher
-from tiltmeter.core.windows import Window
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.reference_building.learner import Learner
+from tiltmeter.core.watch.drift_screen import DriftScreen, layout_of
+from tiltmeter.core.watch.feature_watch import FeatureWatch
+from tiltmeter.core.watch.version_watch import VersionWatch
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.events.alert import encode_alert
 
 START = 1_700_000_040_000

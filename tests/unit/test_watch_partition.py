@@ -7,11 +7,11 @@ from typing import cast
 
 import orjson
 
-from tiltmeter.core.pane_messages import PANE, WATERMARK
 from tiltmeter.core.panes.key import PaneKey
+from tiltmeter.core.panes.messages import PANE, WATERMARK
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import JoinPolicy
-from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.kafka.producer import LogProducer
 from tiltmeter.kafka.topics import TopicNames

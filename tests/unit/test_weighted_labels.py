@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from tiltmeter.core.join_rows import FEEDBACK, FORM, RowFormError, parse_rows
+from tiltmeter.core.join.rows import FEEDBACK, FORM, RowFormError, parse_rows
 from tiltmeter.core.panes.weighted import Weighted
 
 

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tiltmeter.core.panes.outcomes import Outcomes
-from tiltmeter.core.windows import SLOTS, Window
+from tiltmeter.core.panes.windows import SLOTS, Window
 
 WIDTH = 10
 

@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tiltmeter.core.reference import ReferenceProfile, Task
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.reference_column import Column, ReferenceColumnError
-from tiltmeter.core.segmentation import OTHER
+from tiltmeter.core.join.segmentation import OTHER
+from tiltmeter.core.reference.profile import ReferenceProfile, Task
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.reference_building.column import Column, ReferenceColumnError
 
 #: Below, a segment's reference would alarm by its own bad luck.
 LEAST_SEGMENT_ROWS = 200
@@ -45,7 +45,7 @@ class TooFewRowsError(ReferenceFileError):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One value of a column; the value :data:`tiltmeter.core.segmentation.OTHER` is all but ``values``."""
+    """One value of a column; the value :data:`tiltmeter.core.join.segmentation.OTHER` is all but ``values``."""
 
     name: str
     value: str

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tiltmeter.core.reference import (
+from tiltmeter.core.reference.profile import (
     CategoricalFeature,
     NumericFeature,
     Performance,

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tiltmeter.backtest.source_log import SourceLog
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
-from tiltmeter.core.join_state import LABEL_PANE, PREDICTION_PANE
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pane_messages import pane_message, read_message, watermark_message
+from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.panes.messages import pane_message, read_message, watermark_message
+from tiltmeter.core.panes.pane import LABEL_PANE, PREDICTION_PANE
 from tiltmeter.core.policy import JoinPolicy
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.events.columns import LogRecord
 
 SIDES = (PREDICTIONS, FEEDBACK)

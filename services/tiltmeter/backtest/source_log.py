@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.kafka.admin import TopicAdmin
 from tiltmeter.kafka.connection import KafkaConnection

@@ -15,9 +15,9 @@ from tiltmeter.cli.configured import configured
 from tiltmeter.cli.instant import Instant
 from tiltmeter.cli.progress import progress
 from tiltmeter.cli.reached import reached
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import ReferenceProfile
 from tiltmeter.events.alert import encode_alert
 from tiltmeter.kafka.reference_topic import ReferenceTopic
 from tiltmeter.kafka.topics import TopicNames

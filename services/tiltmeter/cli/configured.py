@@ -12,7 +12,7 @@ import click
 from pydantic import ValidationError
 
 from tiltmeter.archive.layout import ArchiveError
-from tiltmeter.core.reference import ReferenceFormatError
+from tiltmeter.core.reference.profile import ReferenceFormatError
 from tiltmeter.kafka.errors import ConnectionSettingsError, KafkaLogError
 from tiltmeter.settings import Settings, load
 

@@ -17,7 +17,7 @@ from tiltmeter.backtest.reference_build import (
 from tiltmeter.backtest.reference_table import describe
 from tiltmeter.cli.configured import BadConfiguration, Failure, configured, mendable
 from tiltmeter.cli.reached import reached
-from tiltmeter.core.reference import ReferenceProfile
+from tiltmeter.core.reference.profile import ReferenceProfile
 from tiltmeter.events.timestamp import parse_timestamp
 from tiltmeter.kafka.reference_topic import publish_reference
 from tiltmeter.kafka.topics import TopicNames

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.demo.fleet import MODEL, VERSION, World, draw
 
 ROWS = 40_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from tiltmeter.core.reference import ReferenceProfile
+from tiltmeter.core.reference.profile import ReferenceProfile
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.kafka.blocking_producer import BlockingProducer
 from tiltmeter.kafka.connection import KafkaConnection

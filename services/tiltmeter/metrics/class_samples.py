@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tiltmeter.core.performance import agreement
 from tiltmeter.core.performance.class_counts import ClassCounts
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.metrics.sample import Sample
 
 #: Classes with series of their own: the most frequent true ones since the beginning.

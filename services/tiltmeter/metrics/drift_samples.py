@@ -9,7 +9,7 @@ from itertools import islice
 from tiltmeter.core.drift.further_measures import FurtherMeasures
 from tiltmeter.core.drift.normal_scores import two_sided_p_value
 from tiltmeter.core.panes.prediction_pane import PredictionPane
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.metrics.sample import Sample
 
 #: A part of so many samples takes about ten milliseconds.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
-from tiltmeter.core.join_state import NEVER, JoinState, counter
+from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.join.state import JoinState, counter
+from tiltmeter.core.panes.messages import NEVER
 from tiltmeter.events.reasons import Reason
 from tiltmeter.metrics.sample import Sample
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from tiltmeter.core.late_labels.label_delay import QUANTILES, delay_quantile_ms
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.metrics.sample import Sample
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from tiltmeter.core.version_watch import VersionWatch
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.watch.version_watch import VersionWatch
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.metrics.alert_samples import alert_samples
 from tiltmeter.metrics.class_samples import class_samples
 from tiltmeter.metrics.drift_samples import drift_parts

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.performance import classification, regression
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.metrics.sample import Sample
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from tiltmeter.core.performance import calibration, ranking
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.metrics.sample import Sample
 
 _BOUNDS = ("lower", "estimate", "upper")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tiltmeter.core.expectations import VIOLATIONS
 from tiltmeter.core.panes.feature_counts import STATES
 from tiltmeter.core.panes.prediction_pane import LATENCY_LIMITS_SECONDS, SCORE_BINS, PredictionPane
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.metrics.sample import Sample
 
 

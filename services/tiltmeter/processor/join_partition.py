@@ -7,10 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
-from tiltmeter.core.join_state import NEVER, PREDICTION_PANE
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.pane_messages import pane_message, watermark_message
+from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.panes.messages import NEVER, pane_message, watermark_message
+from tiltmeter.core.panes.pane import PREDICTION_PANE
 from tiltmeter.events.columns import Rejected
 from tiltmeter.events.rejected_record import rejected_record
 from tiltmeter.kafka.connection import KafkaConnection
@@ -32,7 +32,7 @@ class FencedError(Exception):
 
 
 class JoinPartition:
-    """Runs the commit order of :mod:`tiltmeter.core.joiner` for one partition number."""
+    """Runs the commit order of :mod:`tiltmeter.core.join.joiner` for one partition number."""
 
     def __init__(
         self,

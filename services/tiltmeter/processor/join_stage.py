@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
-from tiltmeter.core.joiner import Joiner
-from tiltmeter.core.pending_store import PendingStore
+from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.join.joiner import Joiner
+from tiltmeter.core.join.pending_store import PendingStore
 from tiltmeter.core.policy import JoinPolicy
-from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.producer import LogProducer
 from tiltmeter.kafka.topics import TopicNames

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tiltmeter.core.policy import DAY, HOUR
-from tiltmeter.core.reference import ReferenceFormatError
+from tiltmeter.core.reference.profile import ReferenceFormatError
 from tiltmeter.kafka.admin import TopicAdmin, TopicDescription
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.errors import KafkaLogError

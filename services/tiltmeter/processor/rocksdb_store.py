@@ -19,7 +19,7 @@ What lasts: a batch is in the operating system's hands when ``write`` returns, s
 loss may take the newest batches, never a part of one; the changelog has them. ``sync=True`` closes that gap
 for the price of one fsync per batch.
 
-Errors: :class:`~tiltmeter.core.pending_store.StoreError`, and two kinds of it::
+Errors: :class:`~tiltmeter.core.join.pending_store.StoreError`, and two kinds of it::
 
     StoreError
     ├── StoreInUseError     somebody else has the folder open
@@ -47,7 +47,7 @@ from rocksdict import (
     WriteOptions,
 )
 
-from tiltmeter.core.pending_store import Bucket, StoreError, StoreWrite
+from tiltmeter.core.join.pending_store import Bucket, StoreError, StoreWrite
 
 CATALOG, META = "default", "meta"
 SCAN_PAGE_ROWS = 4096
@@ -75,7 +75,7 @@ class _Family(NamedTuple):
 
 
 class RocksStore:
-    """A :class:`~tiltmeter.core.pending_store.PendingStore` in ``path``, created if it is missing."""
+    """A :class:`~tiltmeter.core.join.pending_store.PendingStore` in ``path``, created if it is missing."""
 
     def __init__(self, path: Path, *, sync: bool = False) -> None:
         self._path = path

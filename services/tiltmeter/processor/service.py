@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tiltmeter.core.memory_store import MemoryStore
-from tiltmeter.core.pending_store import PendingStore
-from tiltmeter.core.reference_book import ReferenceBook
+from tiltmeter.core.join.memory_store import MemoryStore
+from tiltmeter.core.join.pending_store import PendingStore
+from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.kafka.admin import TopicAdmin
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.reference_topic import ReferenceTopic

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from tiltmeter import __version__
-from tiltmeter.core.join_state import NEVER, JoinState
+from tiltmeter.core.join.state import JoinState
+from tiltmeter.core.panes.messages import NEVER
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.score_counts import ScoreCounts
 from tiltmeter.core.performance import agreement, calibration, classification, ranking, regression
 from tiltmeter.core.performance.class_counts import ClassCounts
-from tiltmeter.core.version_watch import VersionWatch
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.watch.version_watch import VersionWatch
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.processor.join_stage import JoinStage
 from tiltmeter.processor.page.headline import headline
 from tiltmeter.processor.watch_stage import WatchStage

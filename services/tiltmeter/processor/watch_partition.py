@@ -14,12 +14,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from tiltmeter.core.pane_merge import PaneMerge
-from tiltmeter.core.pane_messages import PANE, read_message
+from tiltmeter.core.panes.messages import PANE, read_message
 from tiltmeter.core.policy import JoinPolicy
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.watch.pane_merge import PaneMerge
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.events.alert import alert_headers, encode_alert
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.kafka.producer import LogProducer

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
 from tiltmeter.core.policy import JoinPolicy
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.watcher import Watcher
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.events.columns import LogRecord
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.producer import LogProducer

@@ -11,7 +11,7 @@ from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from tiltmeter import __version__
-from tiltmeter.core.join_decision import FEEDBACK, PREDICTIONS
+from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
 from tiltmeter.metrics.collector import SnapshotCollector
 from tiltmeter.metrics.join_samples import join_samples
 from tiltmeter.metrics.model_samples import model_samples

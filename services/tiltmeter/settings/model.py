@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from tiltmeter.core.expectations import Expectation
+from tiltmeter.core.join.segmentation import OTHER, segments_named
 from tiltmeter.core.late_labels.maturity import age_name
 from tiltmeter.core.panes.cohorts import AGE_LIMITS_MS
 from tiltmeter.core.policy import ModelPolicy, Tolerances
-from tiltmeter.core.segmentation import OTHER, segments_named
 from tiltmeter.settings.section import Duration, Section
 from tiltmeter.settings.section import default as _default
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
-from tiltmeter.core.reference import ReferenceProfile
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.events.timestamp import format_timestamp
 
 MODEL, VERSION = "credit-risk", "3"

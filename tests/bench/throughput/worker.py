@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.throughput.load import PARTITIONS
 from bench.throughput.measured import Measured
 from bench.throughput.watched import Watched
-from tiltmeter.core.join_decision import split_header
+from tiltmeter.core.join.decision import split_header
 from tiltmeter.kafka.connection import KafkaConnection
 from tiltmeter.kafka.reader import PartitionReader, TopicPartition
 from tiltmeter.kafka.topics import TopicNames

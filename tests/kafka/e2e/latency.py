@@ -19,7 +19,7 @@ from kafka.e2e.exposition import Exposition
 from kafka.e2e.polling import eventually
 from kafka.e2e.sentinels import everything_arrived, send_sentinels
 from kafka.e2e.worker import Worker
-from tiltmeter.core.reference_builder import build_reference
+from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.kafka.reference_topic import publish_reference
 
 CONFIGURATION = """

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from kafka.e2e.deployment import Deployment
-from tiltmeter.core.join_state import LABEL_PANE, PREDICTION_PANE
-from tiltmeter.core.pane_merge import MergeCounters, PaneMerge
-from tiltmeter.core.pane_messages import PANE, read_message
+from tiltmeter.core.panes.messages import PANE, read_message
+from tiltmeter.core.panes.pane import LABEL_PANE, PREDICTION_PANE
+from tiltmeter.core.watch.pane_merge import MergeCounters, PaneMerge
 
 
 def merged_panes(live: Deployment, model: str, delay_ms: int) -> tuple[list[bytes], MergeCounters]:

@@ -15,7 +15,7 @@ from report import arl, false_alarms, generators, label_alarms
 from report.markdown import delay, percent, table
 from report.scene import ON_LABELS, POLICY
 from report.tasks import Result
-from tiltmeter.core.budget import Budget
+from tiltmeter.core.verdicts.budget import Budget
 
 Results = dict[str, Result]
 

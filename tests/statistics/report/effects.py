@@ -11,9 +11,9 @@ from scipy.special import ndtr, ndtri
 
 from report.markdown import table
 from report.scene import FEATURES, POLICY, true_distance
-from tiltmeter.core.budget import Budget
 from tiltmeter.core.drift.distances import hellinger, jensen_shannon, kullback_leibler, psi
 from tiltmeter.core.drift.ks import KsBudget
+from tiltmeter.core.verdicts.budget import Budget
 
 SHIFTS = (0.05, 0.1, 0.125, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
 SCALES = (1.1, 1.25, 1.5, 2.0)

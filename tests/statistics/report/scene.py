@@ -16,17 +16,17 @@ import numpy as np
 import orjson
 from scipy.special import ndtr
 
-from tiltmeter.core.histogram import bin_counts
 from tiltmeter.core.panes.feature_counts import OK, FeatureCounts
+from tiltmeter.core.panes.histogram import bin_counts
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.policy import HOUR, MINUTE, ModelPolicy, Tolerances
-from tiltmeter.core.reference import NumericFeature, ReferenceProfile
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.reference_builder import build_reference
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import NumericFeature, ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.version_watch import VersionWatch
 
 FEATURES = 20
 #: Values per feature in a pane of a minute.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tiltmeter.core.drift.categorical import aligned_counts
 from tiltmeter.core.drift.distances import coarsen, jensen_shannon, psi, wasserstein
 from tiltmeter.core.panes.feature_counts import FeatureCounts
-from tiltmeter.core.reference import CategoricalFeature, NumericFeature
+from tiltmeter.core.reference.profile import CategoricalFeature, NumericFeature
 from tiltmeter.events.columns import Int64
 
 

@@ -11,7 +11,7 @@ from tiltmeter.core.drift.ks import KsDistance
 from tiltmeter.core.drift.ks_p_value import ks_p_value
 from tiltmeter.core.drift.normal_scores import normal_scores_z
 from tiltmeter.core.panes.feature_counts import FeatureCounts
-from tiltmeter.core.reference import CategoricalFeature, NumericFeature
+from tiltmeter.core.reference.profile import CategoricalFeature, NumericFeature
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import numpy as np
 from tiltmeter.core.drift.e_detector import EDetector, Evidence
 from tiltmeter.core.drift.snapshot import Snapshot, require
 from tiltmeter.core.drift.tempering import POOL_VALUES, tempering
-from tiltmeter.core.joint_profile import JointProfile
 from tiltmeter.core.panes.joint_counts import ONE, JointCounts, upper_triangle
+from tiltmeter.core.reference.joint_profile import JointProfile
 from tiltmeter.events.columns import Float64, Int64
 
 #: Sizes of the bet, as shares of the largest that the range of a product allows.

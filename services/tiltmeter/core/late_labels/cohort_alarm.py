@@ -12,7 +12,7 @@ from tiltmeter.core.drift.error_rate import ErrorRateDetector
 from tiltmeter.core.drift.snapshot import SnapshotMismatchError
 from tiltmeter.core.late_labels.maturity import Maturity
 from tiltmeter.core.panes.key import PaneKey
-from tiltmeter.core.verdicts import AlertState, Subject, Word
+from tiltmeter.core.verdicts.alert_state import AlertState, Subject, Word
 
 #: One-sided 95 % normal quantile, for saying "healthy".
 _Z = 1.645

@@ -19,8 +19,8 @@ from tiltmeter.core.late_labels.triangle import Cohort
 from tiltmeter.core.panes.fixed_point import ONE
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.policy import ModelPolicy
-from tiltmeter.core.reference import Performance
-from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word
+from tiltmeter.core.reference.profile import Performance
+from tiltmeter.core.verdicts.alert_state import ActiveAlert, AlertState, Subject, Word
 
 KIND, SUBJECT = "concept_drift", "realised_minus_expected"
 #: One-sided 95 % normal quantile, for saying "healthy".

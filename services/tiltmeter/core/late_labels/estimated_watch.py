@@ -11,8 +11,8 @@ from tiltmeter.core.late_labels.estimated import Expected, calibration_map, expe
 from tiltmeter.core.panes.answers import Answers
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.policy import ModelPolicy
-from tiltmeter.core.reference import Performance
-from tiltmeter.core.verdicts import ActiveAlert, AlertState, Subject, Word, withdraw_all
+from tiltmeter.core.reference.profile import Performance
+from tiltmeter.core.verdicts.alert_state import ActiveAlert, AlertState, Subject, Word, withdraw_all
 
 #: Standard deviations that the expected error must be beyond what is allowed.
 _Z = 3.0

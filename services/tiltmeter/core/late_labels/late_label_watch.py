@@ -26,10 +26,10 @@ from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.panes.weighted import Weighted
+from tiltmeter.core.panes.windows import Window
 from tiltmeter.core.policy import ModelPolicy
-from tiltmeter.core.reference_book import ReferenceBook
-from tiltmeter.core.verdicts import ActiveAlert
-from tiltmeter.core.windows import Window
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.verdicts.alert_state import ActiveAlert
 
 #: Matured cohorts that a nowcast learns delays from.
 DEVELOPED = 30

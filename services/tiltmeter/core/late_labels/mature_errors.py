@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tiltmeter.core.budget import Budget
 from tiltmeter.core.drift.upper_bounds import clopper_pearson_upper
 from tiltmeter.core.late_labels.cohort_alarm import CohortAlarm
 from tiltmeter.core.late_labels.matured import Judged, Matured
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.policy import ModelPolicy
-from tiltmeter.core.reference import Performance
-from tiltmeter.core.verdicts import ActiveAlert, Subject
+from tiltmeter.core.reference.profile import Performance
+from tiltmeter.core.verdicts.alert_state import ActiveAlert, Subject
+from tiltmeter.core.verdicts.budget import Budget
 
 SUBJECT = "mature_error_rate"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from tiltmeter.core.budget import Budget
 from tiltmeter.core.late_labels.baseline import Baseline
 from tiltmeter.core.late_labels.cohort_alarm import CohortAlarm
 from tiltmeter.core.late_labels.maturity import Maturity
 from tiltmeter.core.late_labels.triangle import NUMBERS, Cohort
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.policy import ModelPolicy
-from tiltmeter.core.verdicts import ActiveAlert, Subject
+from tiltmeter.core.verdicts.alert_state import ActiveAlert, Subject
+from tiltmeter.core.verdicts.budget import Budget
 
 #: Labels that come for at least this share of the predictions are as good as complete: nothing selects them.
 COMPLETE = 0.99

@@ -5,27 +5,19 @@ Known without a label, and so before any label. Against it labels are counted: h
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tiltmeter.core.panes.fixed_point import ONE, quantise
 from tiltmeter.core.panes.kept_names import kept
-from tiltmeter.core.panes.plain_rows import PlainRows
-from tiltmeter.core.panes.score_counts import BINS, EDGES
-from tiltmeter.core.task import numeric_rows
-from tiltmeter.events.columns import KIND_FLOAT, KIND_NONE, Int64, PredictionColumns
+from tiltmeter.core.panes.score_counts import BINS
+from tiltmeter.events.columns import Int64
 
 #: Classes counted by name (:mod:`kept_names`); the others together under a name of their own.
 MOST_CLASSES, OTHER_CLASSES = 20, "(other)"
 #: Rows of ``scores``: how many said 0, the sum of their scores, and the same for 1.
 N0, SUM0, N1, SUM1 = range(4)
-_BINARY = (b"0", b"1")
-
-
 #: Scores that are remembered one by one before they are counted in.
 _MOST_PLACES = 256
 
@@ -41,6 +33,13 @@ class Answers:
         self.classes = {} if classes is None else classes
         self._scores = scores
         self._few: list[tuple[int, int, int]] = []  # bin, whether 1 was said, score in fixed point
+
+    @classmethod
+    def of_few(cls, classes: dict[str, int], scores: Iterable[tuple[int, int, int]]) -> Answers:
+        """``scores``: (bin, whether 1 was said, score in fixed point), one by one."""
+        answers = cls(classes)
+        answers._few = list(scores)
+        return answers
 
     @property
     def scores(self) -> Int64 | None:
@@ -107,58 +106,6 @@ def fold(classes: dict[str, int]) -> dict[str, int]:
     by_name = {name: classes[name] for name in kept(names, MOST_CLASSES)}
     by_name[OTHER_CLASSES] = sum(classes.values()) - sum(by_name.values())
     return by_name
-
-
-def count_answers(columns: PredictionColumns, rows: Int64, task: str) -> Answers:
-    """Of the successful predictions ``rows``. Which answers are classes: :mod:`tiltmeter.core.task`. About 0.1 µs per
-    answer."""
-    kind = columns.kind[rows]
-    rows = rows[(kind != KIND_NONE) & ~numeric_rows(kind, task)]
-    answers = Answers()
-    if not rows.size:
-        return answers
-    label = columns.label[rows]
-    one = label == b"1"
-    ones, zeros = int(np.count_nonzero(one)), rows.size - int(np.count_nonzero(one))
-    binary: NDArray[np.bool_] | None = None
-    if zeros and zeros != np.count_nonzero(zero := label == b"0"):
-        named = Counter(label.tolist())
-        answers.classes = fold({name.decode("utf-8", "replace"): n for name, n in named.items()})
-        binary = one | zero
-    else:
-        answers.classes = {name: n for name, n in (("0", zeros), ("1", ones)) if n}
-    score = columns.score[rows]
-    scored = (score >= 0.0) & (score <= 1.0)
-    scored = scored if binary is None else scored & binary
-    if scored.any():
-        answers.scores = _scores(score[scored], one[scored])
-    return answers
-
-
-def count_few_answers(plain: PlainRows, rows: Sequence[int], task: str) -> Answers:
-    """:func:`count_answers`, without numpy: cheaper up to some dozens of rows."""
-    answers = Answers()
-    if task == "regression":
-        return answers
-    numbers = (KIND_NONE, KIND_FLOAT) if task == "auto" else (KIND_NONE,)
-    rows = [row for row in rows if plain.kind[row] not in numbers]
-    labels = [plain.label[row] for row in rows]
-    answers.classes = fold({k.decode("utf-8", "replace"): labels.count(k) for k in dict.fromkeys(labels)})
-    few = [
-        (plain.score[row], label == b"1") for row, label in zip(rows, labels, strict=True) if label in _BINARY
-    ]
-    few = [(score, one) for score, one in few if 0.0 <= score <= 1.0]
-    places = EDGES.searchsorted([score for score, _ in few]).tolist()
-    answers._few = [(place, one, round(score * ONE)) for place, (score, one) in zip(places, few, strict=True)]
-    return answers
-
-
-def _scores(score: NDArray[np.float64], one: NDArray[np.bool_]) -> Int64:
-    place = np.searchsorted(EDGES, score, side="left") + BINS * one
-    counts = np.bincount(place, minlength=2 * BINS)
-    # Sums of integers below 2**53 are exact in float64: a batch has at most 65,536 scores of at most 2**20.
-    sums = np.bincount(place, weights=quantise(score), minlength=2 * BINS).astype(np.int64)
-    return np.stack([counts[:BINS], sums[:BINS], counts[BINS:], sums[BINS:]]).astype(np.int64)
 
 
 def _sum(mine: dict[str, int], theirs: dict[str, int], sign: int) -> dict[str, int]:

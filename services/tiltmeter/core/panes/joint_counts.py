@@ -10,7 +10,7 @@ import numpy as np
 
 from tiltmeter.events.columns import Float64, Int64
 
-#: A score is a whole number of 1/32 standard deviations, at most ±127 (see :mod:`tiltmeter.core.joint_profile`).
+#: A score is a whole number of 1/32 standard deviations, at most ±127 (``reference/joint_profile``).
 ONE, LARGEST = 32, 127
 
 

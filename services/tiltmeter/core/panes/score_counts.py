@@ -13,8 +13,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tiltmeter.core.histogram import bin_counts
 from tiltmeter.core.panes.fixed_point import quantise
+from tiltmeter.core.panes.histogram import bin_counts
 from tiltmeter.events.columns import Float64, Int64
 
 BINS, LARGEST_LOGIT = 256, 12.0

@@ -13,7 +13,7 @@ from typing import Final
 from tiltmeter.core.panes.fixed_point import ONE, real
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.score_terms import LOG_LOSS_CAP
-from tiltmeter.core.reference import Performance
+from tiltmeter.core.reference.profile import Performance
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from tiltmeter.core.panes.fixed_point import ONE, real
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.performance.classification import ratio
-from tiltmeter.core.reference import Performance
+from tiltmeter.core.reference.profile import Performance
 
 
 def mae(outcomes: Outcomes) -> float:

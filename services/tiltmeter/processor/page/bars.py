@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tiltmeter.core.histogram import atomic_mask
-from tiltmeter.core.reference import NumericFeature
+from tiltmeter.core.panes.histogram import atomic_mask
+from tiltmeter.core.reference.profile import NumericFeature
 from tiltmeter.events.columns import Float64, Int64
 
 #: Bars of a picture, about.

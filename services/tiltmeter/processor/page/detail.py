@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tiltmeter.core.verdicts import ActiveAlert
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.verdicts.alert_state import ActiveAlert
+from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.processor.page.distribution import distributions
 from tiltmeter.processor.page.performance_points import performance_points
 

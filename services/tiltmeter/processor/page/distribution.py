@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tiltmeter.core.distribution import Profile, counts_of
 from tiltmeter.core.drift.categorical import aligned_counts
-from tiltmeter.core.feature_watch import FeatureWatch
 from tiltmeter.core.panes.feature_counts import STATES, FeatureCounts
 from tiltmeter.core.panes.prediction_pane import PredictionPane
-from tiltmeter.core.reference import OUTPUT, CategoricalFeature, NumericFeature
+from tiltmeter.core.reference.profile import OUTPUT, CategoricalFeature, NumericFeature
+from tiltmeter.core.watch.distribution import Profile, counts_of
+from tiltmeter.core.watch.feature_watch import FeatureWatch
 from tiltmeter.processor.page.bars import numeric_picture
 from tiltmeter.processor.page.measures import all_measures
 

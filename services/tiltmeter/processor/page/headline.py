@@ -8,7 +8,7 @@ from typing import Any
 
 from tiltmeter.core.late_labels.label_delay import QUANTILES, delay_limit_ms
 from tiltmeter.core.policy import ModelPolicy
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.processor.page.performance_points import performance_points
 
 #: Worst first.

@@ -8,8 +8,8 @@ from typing import Any
 
 from tiltmeter.core.drift.further_measures import FurtherMeasures
 from tiltmeter.core.drift.normal_scores import two_sided_p_value
-from tiltmeter.core.feature_watch import FeatureWatch
 from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.watch.feature_watch import FeatureWatch
 
 
 def all_measures(features: FeatureWatch, total: PredictionPane) -> Iterator[tuple[str, dict[str, Any]]]:

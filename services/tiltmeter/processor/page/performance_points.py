@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 from tiltmeter.core.drift.upper_bounds import clopper_pearson_upper
-from tiltmeter.core.history import History
 from tiltmeter.core.panes.fixed_point import real
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.policy import Tolerances
-from tiltmeter.core.reference import Performance
-from tiltmeter.core.version_watch import VersionWatch
+from tiltmeter.core.reference.profile import Performance
+from tiltmeter.core.watch.history import History
+from tiltmeter.core.watch.version_watch import VersionWatch
 
 #: Points of a picture, at most: neighbouring panes are pooled.
 POINTS = 120
