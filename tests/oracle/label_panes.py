@@ -82,6 +82,7 @@ def outcome(prediction: dict[str, Any], label: dict[str, Any], policy: Any, meas
             sums["capped_loss"], sums["squared_capped_loss"] = fixed(loss), fixed(loss * loss)
             sums["capped_error"] = fixed(math.copysign(loss, error))
             found["counts"] = {("residuals", sum(edge < error for edge in measured.residual_edges)): 1}
+            found["counts"]["targets", sum(edge < actual for edge in measured.label_edges)] = 1
     return found
 
 

@@ -82,7 +82,7 @@ def _outcomes(wire: dict[str, Any]) -> dict[str, Any]:
     named = [(name, _rows(scores[name], 2)) for name in ("negatives", "positives")]
     for i, name in enumerate(("labels", "predicted", "true"), 1):
         named.append((name, [(row[0], row[i]) for row in _rows(scores["reliability"], 4)]))
-    named.append(("residuals", wire.get("residuals", [])))
+    named += [(name, wire.get(name, [])) for name in ("residuals", "targets")]
     counts = {(name, place): n for name, rows in named for place, n in rows if n}
     return {"n": wire["n"], "weight": wire["weight"], "confusion": confusion, "sums": sums, "counts": counts}
 

@@ -75,8 +75,24 @@ def test_everything_optional_survives_the_wire() -> None:
     part.sums[SUMS.index("capped_error")] = -5
     part.scores = ScoreCounts.of(np.array([0.2, 0.9]), np.array([False, True]))
     part.residuals = {3: 2, 0: 1}
+    part.targets = {255: 1, 7: 2}
     assert Outcomes.from_wire(orjson.loads(orjson.dumps(part.to_wire()))) == part
     total = Outcomes()
     total.add(part)
     total.add(part, sign=-1)
     assert total == Outcomes(unit=4.0)
+
+
+def test_a_corrected_label_leaves_its_bin_for_another() -> None:
+    first, corrected = Outcomes(targets={3: 1}), Outcomes(targets={5: 1})
+    change = Outcomes()
+    change.amend(corrected)
+    change.amend(first, sign=-1)
+    assert change.to_wire()["targets"] == [(3, -1), (5, 1)]
+    total = _sum(Outcomes(targets={3: 4, 5: 1}), Outcomes.from_wire(change.to_wire()))
+    assert total.targets == {3: 3, 5: 2}
+
+
+def test_what_forgets_the_classes_keeps_errors_and_labels() -> None:
+    part = Outcomes(n=1, residuals={3: 1}, targets={5: 1})
+    assert part.right_or_wrong() == part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import orjson
+import pytest
 
 from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
 from tiltmeter.core.join.joiner import Joiner
@@ -19,19 +20,20 @@ def _log(*events: dict[str, object]) -> list[LogRecord]:
     return [LogRecord(i, -1, None, orjson.dumps(event)) for i, event in enumerate(events)]
 
 
-def test_every_pane_of_a_small_stream_validates_and_loses_nothing() -> None:
+@pytest.mark.parametrize("half", [0, 0.5], ids=["classification", "regression"])
+def test_every_pane_of_a_small_stream_validates_and_loses_nothing(half: float) -> None:
     reference = build_reference(
         {"x": [float(i) for i in range(500)], "c": ["a", "b"] * 250},
         model="m",
         version="1",
-        predictions=[0, 1] * 250,
-        labels=[0, 1] * 250,
+        predictions=[0, 1 + half] * 250,
+        labels=[0, 1 + half] * 250,
     )
     policy = JoinPolicy(delay_ms=0, default=ModelPolicy(pane_ms=1_000))
     joiner = Joiner(0, MemoryStore(), policy, ReferenceBook([reference]))
     event = {"model": "m", "version": "1", "features": {"x": 3.5, "c": "z", "y": 1}, "score": 0.5}
     predictions = _log(
-        *({**event, "prediction_id": str(i), "at": i * 400, "prediction": i % 2} for i in range(20)),
+        *({**event, "prediction_id": str(i), "at": i * 400, "prediction": i % 2 + half} for i in range(20)),
     )
     labels = _log(
         *({"prediction_id": str(i), "at": i * 400 + 100, "label": 1} for i in range(10)),

@@ -121,7 +121,7 @@ def test_a_binary_model_knows_the_losses_of_its_scores() -> None:
 
 
 def test_a_reference_of_before_keeps_its_id_and_its_bytes() -> None:
-    """Written when a performance had neither the losses of scores nor residuals."""
+    """Written when a performance had neither the losses of scores, nor residuals, nor the distribution of labels."""
     before = {
         "task": "regression", "labelled": 3, "errors": 0, "classes": [], "loss_sum": 1.0, "loss_squares": 0.5,
         "cap": 2.0, "scale": 1.0, "absolute_error_sum": 2.0, "label_mean": 0.0,
@@ -135,19 +135,63 @@ def test_a_reference_of_before_keeps_its_id_and_its_bytes() -> None:
     assert again.to_json() == document
     assert again.performance is not None
     assert (again.performance.capped_error_sum, again.performance.residual_counts) == (None, ())
+    assert again.performance.label_profile() is None
 
 
-def test_residual_bins_that_do_not_fit_their_edges_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("task", "counts", "wrong"),
+    [
+        ("regression", "residual_counts", [1]),
+        ("regression", "label_counts", [1]),
+        ("regression", "label_counts", [-1] * 102),
+        ("classification", "class_counts", [1]),
+        ("classification", "class_counts", [-1] * 100),
+        ("classification", "other_classes", -1),
+    ],
+)
+def test_counts_that_do_not_fit_their_bins_are_refused(task: str, counts: str, wrong: object) -> None:
     values = np.linspace(0.0, 10.0, 101)
-    wire = orjson.loads(
-        profile_of(x=values, predictions=values + 1, labels=values, task="regression").to_json()
-    )
-    wire["performance"]["residual_counts"].append(1)
+    wire = orjson.loads(profile_of(x=values, predictions=values, labels=values, task=task).to_json())
+    wire["performance"][counts] = wrong
     del wire["reference_id"]
     canonical = orjson.dumps(wire, option=orjson.OPT_SORT_KEYS)
     wire["reference_id"] = "ref-" + hashlib.blake2b(canonical, digest_size=6).hexdigest()
     with pytest.raises(ReferenceFormatError, match="do not fit"):
         ReferenceProfile.from_json(orjson.dumps(wire))
+
+
+def test_a_regression_knows_how_its_labels_were_distributed() -> None:
+    rng = np.random.default_rng(4)
+    labels = rng.normal(size=5_000)
+    labels[:1_000] = 0.5  # an atom: a bin of its own
+    predictions = labels + rng.normal(size=5_000)
+    predictions[3] = labels[4] = math.nan
+    profile = profile_of(x=labels, predictions=predictions, labels=labels)
+    performance = ReferenceProfile.from_json(profile.to_json()).performance
+    assert performance is not None
+    assert performance == profile.performance
+    found = performance.label_profile()
+    assert isinstance(found, NumericFeature)
+    assert (int(found.counts.sum()), found.missing, found.nonfinite, found.phi) == (4_998, 0, 0, None)
+    assert found.counts.max() == found.counts[found.edges.tolist().index(0.5)] == 998
+    assert (found.minimum, found.maximum) == (found.edges[0], found.edges[-1])
+
+
+def test_a_classification_knows_how_often_each_class_was_the_label() -> None:
+    performance = small().performance
+    assert performance is not None
+    assert (performance.class_counts, performance.other_classes) == ((0, 4), 0)
+    assert performance.label_profile() == CategoricalFeature({"0": 0, "1": 4}, other=0, missing=0)
+
+
+def test_labels_beyond_the_hundred_most_frequent_classes_are_one_number() -> None:
+    labels = [f"c{i:03}" for i in range(150) for _ in range(2 if i >= 50 else 1)]
+    profile = profile_of(x=[0.0] * len(labels), predictions=labels, labels=labels)
+    performance = ReferenceProfile.from_json(profile.to_json()).performance
+    assert performance is not None
+    found = performance.label_profile()
+    assert isinstance(found, CategoricalFeature)
+    assert (len(found.categories), sum(found.categories.values()), found.other) == (100, 200, 50)
 
 
 def test_a_perfect_regression_still_has_a_cap() -> None:

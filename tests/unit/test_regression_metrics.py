@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -76,6 +78,26 @@ def test_absurd_errors_are_counted_in_the_outer_bins() -> None:
     assert made.residuals == {0: 1, len(reference.residual_edges): 1}
     assert made.sum("capped_error") == 0
     assert made.sum("capped_loss") == 2 << 20
+
+
+def test_labels_are_counted_over_the_bins_of_the_reference_s_labels() -> None:
+    rng = np.random.default_rng(8)
+    actual, now = rng.normal(50, 10, 20_000), rng.normal(55, 10, 3_000)
+    now[:2] = -1e300, 1e300
+    reference = reference_of(actual + 1, actual)
+    predicted = now.copy()
+    predicted[5] = math.nan  # labelled and not scored: in no sum, so in no bin
+    made = measured(predicted, now, reference)
+    places = (bisect_left(reference.label_edges, label) for label in np.delete(now, 5).tolist())
+    assert made.targets == Counter(places)
+    assert sum(made.targets.values()) == made.sum("scored") == 2_999
+    assert {0, len(reference.label_edges)} <= made.targets.keys()
+
+
+def test_without_counted_labels_in_the_reference_none_are_counted() -> None:
+    bare = Performance("regression", labelled=1, cap=4.0)
+    assert measured(np.ones(3), np.zeros(3), bare).targets == {}
+    assert measured(np.ones(3), np.zeros(3)).targets == {}
 
 
 def test_without_residuals_the_distance_is_undefined() -> None:

@@ -138,6 +138,9 @@ class Outcomes(WireModel):
     residuals: list[tuple[int, int]] | None = Field(
         None, description="(bin, count): errors over the residual bins of the version's first reference."
     )
+    targets: list[tuple[int, int]] | None = Field(
+        None, description="(bin, count): labels over the label bins of the version's first reference."
+    )
 
 
 class Cell(Outcomes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,8 @@ def add_measured(
     _put(outcomes, "squared_error", total(quantise(squared_error)))
     _put(outcomes, "target", total(quantise(actual, outcomes.unit)))
     _put(outcomes, "squared_target", total(quantise(squared_target)))
+    if known is not None and known.label_counts:
+        outcomes.targets = _binned(known.label_edges, actual)
     if known is not None and known.cap > 0:
         _add_against(outcomes, error, known)
 
@@ -100,9 +103,14 @@ def _add_against(outcomes: Outcomes, error: Float64, reference: Performance) -> 
     _put(outcomes, "squared_capped_loss", total(quantise(loss**2)))
     _put(outcomes, "capped_error", total(quantise(share)))
     if reference.residual_counts:
-        counts = bin_counts(np.array(reference.residual_edges, dtype=np.float64), error)
-        used = np.flatnonzero(counts)
-        outcomes.residuals = dict(zip(used.tolist(), counts[used].tolist(), strict=True))
+        outcomes.residuals = _binned(reference.residual_edges, error)
+
+
+def _binned(edges: Sequence[float], values: Float64) -> dict[int, int]:
+    """How many ``values`` lie in each bin over ``edges``; bins without one are absent."""
+    counts = bin_counts(np.array(edges, dtype=np.float64), values)
+    used = np.flatnonzero(counts)
+    return dict(zip(used.tolist(), counts[used].tolist(), strict=True))
 
 
 def _put(outcomes: Outcomes, name: str, amount: int) -> None:

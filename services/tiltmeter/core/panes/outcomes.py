@@ -49,7 +49,8 @@ class Outcomes:
     :data:`SUMS` as Python integers (they do not overflow); ``n`` counts labelled predictions, ``weight`` what
     they stand for when events are sampled. ``unit`` is the power of two in which errors and labels were quantised;
     sums in different units meet in the smaller one, exactly. ``scores`` counts the scored ones of a binary model;
-    ``residuals`` the errors of a regression over the bins of the version's first reference."""
+    ``residuals`` and ``targets`` the errors and the labels of a regression over the bins of the version's first
+    reference. The labels of a classification are the second classes of ``confusion``."""
 
     n: int = 0
     weight: int = 0
@@ -58,6 +59,7 @@ class Outcomes:
     unit: float = 1.0
     scores: ScoreCounts = field(default_factory=ScoreCounts)
     residuals: dict[int, int] = field(default_factory=dict)
+    targets: dict[int, int] = field(default_factory=dict)
 
     def add(self, other: Outcomes, sign: int = 1) -> None:
         """Merge; ``sign=-1`` takes the same outcomes out again (a corrected label, a pane that leaves)."""
@@ -71,10 +73,8 @@ class Outcomes:
         self.weight += sign * other.weight
         for pair, n in other.confusion.items():
             self.confusion[pair] = self.confusion.get(pair, 0) + sign * n
-        for place, n in other.residuals.items():
-            self.residuals[place] = self.residuals.get(place, 0) + sign * n
-            if not self.residuals[place]:
-                del self.residuals[place]
+        _add_counts(self.residuals, other.residuals, sign)
+        _add_counts(self.targets, other.targets, sign)
         self.scores.add(other.scores, sign)
         if other.unit != self.unit:
             other = self._in_one_unit(other)
@@ -130,6 +130,8 @@ class Outcomes:
             wire["scores"] = self.scores.to_wire()
         if self.residuals:
             wire["residuals"] = sorted(self.residuals.items())
+        if self.targets:
+            wire["targets"] = sorted(self.targets.items())
         return wire
 
     @classmethod
@@ -143,7 +145,16 @@ class Outcomes:
             unit=wire["unit"],
             scores=ScoreCounts.from_wire(wire["scores"]) if "scores" in wire else ScoreCounts(),
             residuals=dict(wire.get("residuals", ())),
+            targets=dict(wire.get("targets", ())),
         )
+
+
+def _add_counts(into: dict[int, int], counts: dict[int, int], sign: int) -> None:
+    """Bins that are at zero are absent: equal counts are equal bytes."""
+    for place, n in counts.items():
+        into[place] = into.get(place, 0) + sign * n
+        if not into[place]:
+            del into[place]
 
 
 def _rescaled(sums: list[int], ratio: int) -> list[int]:

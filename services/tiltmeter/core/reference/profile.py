@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -16,8 +16,28 @@ import numpy as np
 import orjson
 
 from tiltmeter.core.panes.score_counts import BINS
+from tiltmeter.core.reference.feature_profile import (
+    CategoricalFeature,
+    NumericFeature,
+    Profile,
+    ReferenceFormatError,
+    profile_from_wire,
+    profile_to_wire,
+    without_none,
+)
 from tiltmeter.core.reference.joint_profile import JointProfile
-from tiltmeter.events.columns import Float64, Int64
+
+__all__ = [
+    "OUTPUT",
+    "SCHEMA",
+    "CategoricalFeature",
+    "NumericFeature",
+    "Performance",
+    "Profile",
+    "ReferenceFormatError",
+    "ReferenceProfile",
+    "Task",
+]
 
 SCHEMA = 1
 #: What predictions are watched under, beside the features; no feature may have this name.
@@ -25,48 +45,19 @@ OUTPUT = "(prediction)"
 Task = Literal["classification", "regression"]
 
 
-class ReferenceFormatError(ValueError):
-    """A document that is not a reference. Operator action: build it again with ``tiltmeter reference
-    build``."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NumericFeature:
-    """``edges`` float64[E] and ``counts`` int64[E+1] over the finite values (see ``core.histogram``).
-    ``minimum`` and ``maximum`` bound them; without a finite value they are inf and -inf, so that nothing is
-    in range. ``phi``: over-dispersion of panes, ≥ 1; None: to be learned from live panes."""
-
-    edges: Float64
-    counts: Int64
-    missing: int
-    nonfinite: int
-    minimum: float
-    maximum: float
-    phi: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CategoricalFeature:
-    """The most frequent categories, at most 100; ``other`` counts the rows of all the rest."""
-
-    categories: Mapping[str, int]
-    other: int
-    missing: int
-    phi: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Performance:
     """How good the model was on ``labelled`` rows.
 
     Classification: ``errors`` of them, and ``classes``, canonical class keys in ascending order (the 100 most
-    frequent). Regression: the loss of a row is min(|error|, cap) / cap, in [0, 1]; ``loss_sum`` and
-    ``loss_squares`` sum it and its square over fixed-point terms, as panes do. ``cap`` is twice the 99.9 %
-    quantile of |error|: normal errors never reach it, and one absurd row counts as 1. ``scale`` is the
-    smallest power of two ≥ the labels' standard deviation: the unit of fixed-point sums.
+    frequent); ``class_counts`` rows had each as their label, ``other_classes`` a class that is not named.
+    Regression: the loss of a row is min(|error|, cap) / cap, in [0, 1]; ``loss_sum`` and ``loss_squares`` sum it
+    and its square over fixed-point terms, as panes do. ``cap`` is twice the 99.9 % quantile of |error|: normal
+    errors never reach it, and one absurd row counts as 1. ``scale`` is the smallest power of two ≥ the labels'
+    standard deviation: the unit of fixed-point sums.
     ``absolute_error_sum`` and ``label_mean`` are in units of the label; ``capped_error_sum`` sums the signed
-    errors, capped, as shares of the cap. ``residual_counts`` are the signed errors over ``residual_edges``.
-    ``phi``: as of a feature, of the losses.
+    errors, capped, as shares of the cap. ``residual_counts`` are the signed errors over ``residual_edges``,
+    ``label_counts`` the labels over ``label_edges``. ``phi``: as of a feature, of the losses.
 
     A binary model with scores, over ``scored`` rows: the sums of the squared distance between score and label and
     of its square, of the capped log loss as a share of its cap and of its square, and of score - label.
@@ -95,12 +86,30 @@ class Performance:
     residual_edges: tuple[float, ...] = ()
     residual_counts: tuple[int, ...] = ()
     calibration: tuple[tuple[int, int, int], ...] = ()
+    label_edges: tuple[float, ...] = ()
+    label_counts: tuple[int, ...] = ()
+    class_counts: tuple[int, ...] = ()
+    other_classes: int = 0
+
+    def label_profile(self) -> NumericFeature | CategoricalFeature | None:
+        """How the labels were distributed; None where they were not counted. What panes count of labels lies over the
+        same bins and classes. The outer labels are not kept: the outermost edges stand for them."""
+        if self.task == "regression" and self.label_counts:
+            edges = np.array(self.label_edges, dtype=np.float64)
+            low, high = (self.label_edges[0], self.label_edges[-1]) if edges.size else (-math.inf, math.inf)
+            return NumericFeature(edges, np.array(self.label_counts, dtype=np.int64), 0, 0, low, high)
+        if self.class_counts:
+            counts = dict(zip(self.classes, self.class_counts, strict=True))
+            return CategoricalFeature(counts, other=self.other_classes, missing=0)
+        return None
 
     def to_wire(self) -> dict[str, Any]:
         lacking: set[str] = set() if self.scored else set(_OF_SCORES)
         lacking |= set() if self.calibration else {"calibration"}
         lacking |= set() if self.residual_counts else {"residual_edges", "residual_counts"}
-        return _without_none({name: value for name, value in asdict(self).items() if name not in lacking})
+        lacking |= set() if self.label_counts else {"label_edges", "label_counts"}
+        lacking |= set() if self.class_counts else {"class_counts", "other_classes"}
+        return without_none({name: value for name, value in asdict(self).items() if name not in lacking})
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Performance:
@@ -117,10 +126,12 @@ class Performance:
             raise ReferenceFormatError(
                 "performance: calibration is not (bin, rows, rows of class 1), ascending"
             )
-        edges, counts = found.residual_edges, found.residual_counts
-        if counts and (len(counts) != len(edges) + 1 or list(edges) != sorted(set(edges))):
+        _check_bins("residual", found.residual_edges, found.residual_counts)
+        _check_bins("label", found.label_edges, found.label_counts)
+        rows = (*found.class_counts, found.other_classes)
+        if found.class_counts and (len(rows) != len(found.classes) + 1 or min(rows) < 0):
             raise ReferenceFormatError(
-                f"performance: {len(counts)} counts do not fit {len(edges)} residual edges"
+                f"performance: {len(rows) - 1} counts do not fit {len(found.classes)} classes"
             )
         return found
 
@@ -128,10 +139,14 @@ class Performance:
 _OF_SCORES = (
     "scored", "brier_sum", "brier_squares", "log_loss_sum", "log_loss_squares", "score_error_sum",
 )  # fmt: skip
-_TUPLES = ("classes", "calibration", "residual_edges", "residual_counts")
+_TUPLES = (
+    "classes", "calibration", "residual_edges", "residual_counts", "label_edges", "label_counts", "class_counts",
+)  # fmt: skip
 
 
-Profile = NumericFeature | CategoricalFeature
+def _check_bins(what: str, edges: Sequence[float], counts: Sequence[int]) -> None:
+    if counts and (len(counts) != len(edges) + 1 or list(edges) != sorted(set(edges)) or min(counts) < 0):
+        raise ReferenceFormatError(f"performance: {len(counts)} counts do not fit {len(edges)} {what} edges")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,38 +217,18 @@ def _to_wire(profile: ReferenceProfile) -> dict[str, Any]:
         "version": profile.version,
         "effective_from_ms": profile.effective_from_ms,
         "rows": profile.rows,
-        "features": {name: _profile_to_wire(feature) for name, feature in profile.features.items()},
-        "prediction": _profile_to_wire(profile.prediction),
-        "score": _profile_to_wire(profile.score),
+        "features": {name: profile_to_wire(feature) for name, feature in profile.features.items()},
+        "prediction": profile_to_wire(profile.prediction),
+        "score": profile_to_wire(profile.score),
         "performance": profile.performance.to_wire() if profile.performance else None,
     }
-
-
-def _without_none(wire: dict[str, Any]) -> dict[str, Any]:
-    """Optional fields that are not there leave no trace: the ids of references without them stay what they were."""
-    return {name: value for name, value in wire.items() if value is not None}
-
-
-def _profile_to_wire(profile: Profile | None) -> dict[str, Any] | None:
-    if isinstance(profile, NumericFeature):
-        return {
-            "kind": "numeric",
-            "edges": profile.edges.tolist(),
-            "counts": profile.counts.tolist(),
-            "missing": profile.missing,
-            "nonfinite": profile.nonfinite,
-            "minimum": profile.minimum if math.isfinite(profile.minimum) else None,
-            "maximum": profile.maximum if math.isfinite(profile.maximum) else None,
-            **({} if profile.phi is None else {"phi": profile.phi}),
-        }
-    return {"kind": "categorical", **_without_none(asdict(profile))} if profile else None
 
 
 def _from_wire(wire: Mapping[str, Any], reference_id: str) -> ReferenceProfile:
     if OUTPUT in wire["features"]:
         raise ReferenceFormatError(f"a feature is named {OUTPUT}, under which predictions are watched")
-    features = {name: _profile(name, feature) for name, feature in wire["features"].items()}
-    score = _profile("score", wire["score"]) if wire["score"] else None
+    features = {name: profile_from_wire(name, feature) for name, feature in wire["features"].items()}
+    score = profile_from_wire("score", wire["score"]) if wire["score"] else None
     if isinstance(score, CategoricalFeature):
         raise ReferenceFormatError("score is not numeric")
     return ReferenceProfile(
@@ -242,27 +237,13 @@ def _from_wire(wire: Mapping[str, Any], reference_id: str) -> ReferenceProfile:
         effective_from_ms=wire["effective_from_ms"],
         rows=wire["rows"],
         features=features,
-        prediction=_profile("prediction", wire["prediction"]) if wire["prediction"] else None,
+        prediction=profile_from_wire("prediction", wire["prediction"]) if wire["prediction"] else None,
         score=score,
         performance=Performance.from_wire(wire["performance"]) if wire["performance"] else None,
         joint=_joint(wire["joint"], features) if wire.get("joint") else None,
         reference_id=reference_id,
         segment=wire.get("segment", ""),
     )
-
-
-def _profile(name: str, wire: Mapping[str, Any]) -> Profile:
-    if wire["kind"] == "categorical":
-        return CategoricalFeature(wire["categories"], wire["other"], wire["missing"], wire.get("phi"))
-    if wire["kind"] != "numeric":
-        raise ReferenceFormatError(f"{name}: unknown kind {wire['kind']!r}")
-    edges = np.array(wire["edges"], dtype=np.float64)
-    counts = np.array(wire["counts"], dtype=np.int64)
-    if counts.size != edges.size + 1 or (counts < 0).any() or not (edges[1:] > edges[:-1]).all():
-        raise ReferenceFormatError(f"{name}: {counts.size} counts do not fit {edges.size} ascending edges")
-    low = math.inf if wire["minimum"] is None else wire["minimum"]
-    high = -math.inf if wire["maximum"] is None else wire["maximum"]
-    return NumericFeature(edges, counts, wire["missing"], wire["nonfinite"], low, high, wire.get("phi"))
 
 
 def _joint(wire: Mapping[str, Any], features: Mapping[str, Profile]) -> JointProfile:

@@ -35,6 +35,8 @@ TOP = 100
 _MOST_CLASSES = 50
 #: Bins of a regression's residuals. Fewer than of a feature: they travel with every cell of every label pane.
 RESIDUAL_BINS = 64
+#: Bins of a regression's labels: as many as of a feature, for they are watched like one.
+LABEL_BINS = 256
 
 Mask = NDArray[np.bool_]
 
@@ -168,8 +170,15 @@ def _performance(
     predicted, actual = _keys(predictions), _keys(labels)
     known = [(p, a) for p, a in zip(predicted, actual, strict=True) if p is not None and a is not None]
     classes = _categorical([key for pair in known for key in pair]).categories
+    labelled = Counter(a for _, a in known)
+    class_counts = tuple(labelled[name] for name in classes)
     measured = Performance(
-        task, labelled=len(known), errors=sum(p != a for p, a in known), classes=tuple(classes)
+        task,
+        labelled=len(known),
+        errors=sum(p != a for p, a in known),
+        classes=tuple(classes),
+        class_counts=class_counts,
+        other_classes=len(known) - sum(class_counts),
     )
     if scores is None:
         return measured
@@ -214,6 +223,7 @@ def _regression(predicted: Float64, actual: Float64) -> Performance:
     cap = 2.0 * float(np.quantile(size, 0.999, method="inverted_cdf")) or scale
     share = np.clip(error, -cap, cap) / cap
     edges = edges_from_reference(error, RESIDUAL_BINS)
+    label_edges = edges_from_reference(label, LABEL_BINS)
     return Performance(
         "regression",
         labelled=int(size.size),
@@ -226,4 +236,6 @@ def _regression(predicted: Float64, actual: Float64) -> Performance:
         capped_error_sum=_sum(share),
         residual_edges=tuple(edges.tolist()),
         residual_counts=tuple(bin_counts(edges, error).tolist()),
+        label_edges=tuple(label_edges.tolist()),
+        label_counts=tuple(bin_counts(label_edges, label).tolist()),
     )

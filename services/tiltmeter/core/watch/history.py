@@ -48,5 +48,5 @@ class History:
 
 def _folded(outcomes: Outcomes) -> Outcomes:
     folded = outcomes.right_or_wrong()
-    folded.scores, folded.residuals = ScoreCounts(), {}
+    folded.scores, folded.residuals, folded.targets = ScoreCounts(), {}, {}
     return folded
