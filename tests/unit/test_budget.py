@@ -7,7 +7,7 @@ import math
 import pytest
 
 from tiltmeter.core.drift.ks import KsBudget
-from tiltmeter.core.policy import ModelPolicy, Tolerances
+from tiltmeter.core.policy import ModelPolicy, Tolerances, Weights
 from tiltmeter.core.verdicts.budget import Budget
 
 POLICIES = {
@@ -45,13 +45,28 @@ def test_no_more_than_the_whole_is_given_away(severity: str) -> None:
 
 
 def test_families_have_the_weights_that_were_decided() -> None:
-    families = {"joint": "features", "outliers": "data_quality", "label_coverage": "data_quality"}
+    families = {
+        "label": "prediction",
+        "joint": "features",
+        "outliers": "data_quality",
+        "label_coverage": "data_quality",
+    }
     shares: dict[str, float] = {}
     for part in Budget.of(ModelPolicy()).parts("warning"):
         family = families.get(part.family, part.family)
         shares[family] = shares.get(family, 0.0) + part.share
     decided = {"performance": 0.5, "prediction": 0.2, "features": 0.2, "data_quality": 0.1}
     assert shares == pytest.approx(decided)
+
+
+def test_an_operator_may_share_it_out_otherwise() -> None:
+    weights = Weights(performance=0.7, prediction=0.1, features=0.1, quality=0.1)
+    budget = Budget.of(ModelPolicy(weights=weights))
+    assert math.fsum(part.share for part in budget.parts("warning")) == pytest.approx(1.0)
+    assert budget.part("performance", "e_sr").share == pytest.approx(0.7)
+    assert budget.part("performance", "e_sr", "critical").share == pytest.approx(0.7)
+    assert budget.part("label", "ks_window").share == pytest.approx(0.1 / 8)
+    assert budget.promise(("performance",)).startswith("on average at most one false alarm in 42.8571 days")
 
 
 def test_the_promise_is_the_familys_share_and_not_more() -> None:

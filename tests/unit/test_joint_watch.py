@@ -82,6 +82,16 @@ class Model:
         return alerts
 
 
+def copied(model: Model, copies: int, panes: int, phi: float) -> list[dict[str, Any]]:
+    """Panes in which every row comes ``copies`` times, as retries and batch jobs send them."""
+    alerts = []
+    for _ in range(panes):
+        pane = model.pane(np.repeat(rows_of(model.random, ROWS // copies), copies, axis=0))
+        model.window.add(pane.key.start_ms, pane)
+        alerts += model.watch.on_pane(pane, model.window, phi)
+    return alerts
+
+
 def flipped(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     rows[:, 3] *= -1
     return rows
@@ -119,6 +129,11 @@ def test_without_change_nothing_is_said() -> None:
     assert drift.change < 0.05
     assert drift.reconstruction == pytest.approx(1, abs=0.03)
     assert drift.outlier_ratio < 0.004
+
+
+def test_rows_that_come_in_copies_are_no_evidence_once_their_overdispersion_is_known() -> None:
+    assert {kind for kind, *_ in said(copied(Model(), 50, 100, phi=1.0))} == {"joint_drift", "outliers"}
+    assert copied(Model(), 50, 300, phi=50.0) == []
 
 
 @pytest.mark.parametrize("spoil", [flipped, decoupled])

@@ -28,7 +28,7 @@ def test_with_maturity_the_error_rate_by_arrival_does_not_alarm() -> None:
     told = read_on(late, 0, 10_000)
     assert "feature_drift" in {kind for kind, _ in told}
     assert not {kind for kind, _ in told} & BY_ARRIVAL
-    evidence = next(iter(late.versions.values())).performance.evidence
+    evidence = next(iter(late.versions.values())).labelled.performance.evidence
     assert set(evidence) == {"warning", "critical"}  # still shown
 
 

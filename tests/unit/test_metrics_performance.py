@@ -60,7 +60,7 @@ def test_every_sample_is_a_series_of_the_table_and_comes_once(family: object) ->
 
 
 def test_values_are_those_of_the_window() -> None:
-    total = watched().labels["short"].total
+    total = watched().labelled.windows["short"].total
     scores, classes = read(score_samples(watched())), read(class_samples(watched()))
     for bound, value in zip(("lower", "estimate", "upper"), ranking.roc_auc(total.scores), strict=True):
         assert scores["roc_auc", "short", bound] == value

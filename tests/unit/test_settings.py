@@ -52,6 +52,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ('[models.churn]\ndetection_window = "week"\n', "models.churn"),
         ("[models.churn]\nwindows = { short = 0 }\n", "models.churn"),
         ("[default.tolerances]\nfeature_ks = 1.5\n", "default.tolerances.feature_ks"),
+        ("[default.weights]\nperformance = 0.6\n", "default.weights"),
+        ("[models.churn.weights]\nquality = 0\n", "models.churn.weights.quality"),
     ],
 )
 def test_a_bad_value_names_its_key_and_does_not_start(tmp_path: Path, text: str, key: str) -> None:

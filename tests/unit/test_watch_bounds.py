@@ -49,11 +49,11 @@ def test_classes_that_never_end_do_not_grow_windows_or_totals() -> None:
             change = {(f"{number - 20}-1", f"{number - 20}-7"): -1, (f"{number - 20}-1", f"new {number}"): 1}
             pane.corrections[key(number - 20).start_ms] = Outcomes(confusion=change)
         watch.on_pane(pane)
-        sizes.append(sum(len(window.total.confusion) for window in watch.labels.values()))
-    assert len(watch.classes.names) == MOST_CLASSES
-    assert len({name for pair in watch.all_labels.confusion for name in pair}) <= MOST_CLASSES + 2
+        sizes.append(sum(len(window.total.confusion) for window in watch.labelled.windows.values()))
+    assert len(watch.labelled.classes.names) == MOST_CLASSES
+    assert len({name for pair in watch.labelled.total.confusion for name in pair}) <= MOST_CLASSES + 2
     assert max(sizes[100:]) <= max(sizes[:100])
-    held = watch.labels["long"].total
+    held = watch.labelled.windows["long"].total
     assert held.n == held.classified == 360 * 90
 
 
@@ -98,7 +98,7 @@ def test_the_screen_says_of_every_feature_what_its_distribution_says() -> None:
     reference = build_reference(columns, model="m", version="1", predictions=predictions, labels=predictions)
     watch = FeatureWatch(reference, ModelPolicy())
     layout = layout_of(reference)
-    screen, watched = DriftScreen(watch._watched, layout), watch._watched
+    screen, watched = DriftScreen(watch._families.watched, layout), watch._families.watched
     for rows in (0, 1, 7, 500, 20_000):
         pane = PredictionPane(key(0), reference.reference_id, events=rows)
         for name, profile in {**reference.features, "(prediction)": reference.prediction}.items():

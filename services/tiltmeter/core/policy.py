@@ -37,6 +37,16 @@ class Tolerances:
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """How the false-alarm budget is shared out, at most 1 together: :mod:`tiltmeter.core.verdicts.budget`."""
+
+    performance: float = 0.5
+    prediction: float = 0.2  # predictions and labels
+    features: float = 0.2
+    quality: float = 0.1  # of data, and coverage of labels
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPolicy:
     """Per model. Windows are counted in panes."""
 
@@ -45,6 +55,7 @@ class ModelPolicy:
     windows: Mapping[str, int] = field(default_factory=lambda: {"short": 6, "medium": 60, "long": 360})
     detection_window: str = "short"  # the window whose KS distance may alarm
     tolerances: Tolerances = field(default_factory=Tolerances)
+    weights: Weights = field(default_factory=Weights)
     from_first: int = 0  # learn a reference from so many first predictions, if there is none; 0: never
     joint: bool = True  # watch how features go together, where the reference says how they did
     labels: str = "arrival"  # arrival | maturity: which error rate may page (docs/late-labels.md)

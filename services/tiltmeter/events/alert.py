@@ -17,6 +17,7 @@ from tiltmeter.events.wire import EventTime, Finite, Name, WireModel
 KINDS = (
     "feature_drift",
     "prediction_drift",
+    "label_drift",
     "joint_drift",
     "performance",
     "adwin_gate",

@@ -17,12 +17,12 @@ _MEASURES = ("precision", "recall", "f1")
 
 def class_samples(watch: VersionWatch) -> Iterator[Sample]:
     """NaN below the smallest sample size, and where undefined."""
-    if not watch.all_labels.confusion:
+    if not watch.labelled.total.confusion:
         return
-    ever = ClassCounts.of(watch.all_labels)
+    ever = ClassCounts.of(watch.labelled.total)
     ranked = sorted(zip(ever.actual, ever.names, strict=True), key=lambda item: (-item[0], item[1]))
     shown = [name for _, name in ranked[:MOST_CLASSES]]
-    for window, labels in watch.labels.items():
+    for window, labels in watch.labelled.windows.items():
         of = (watch.model, watch.version, watch.segment, window)
         counts = ClassCounts.of(labels.total)
         enough = labels.total.n >= watch.min_samples

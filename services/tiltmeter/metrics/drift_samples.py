@@ -1,19 +1,22 @@
-"""How far a model's inputs and predictions are from their reference, in each window."""
+"""How far a model's inputs, predictions and labels are from their reference, in each window."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from itertools import islice
+from typing import TypeVar
 
 from tiltmeter.core.drift.further_measures import FurtherMeasures
 from tiltmeter.core.drift.normal_scores import two_sided_p_value
 from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.watch.compared import Compared
 from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.metrics.sample import Sample
 
 #: A part of so many samples takes about ten milliseconds.
 PART = 300
+Total = TypeVar("Total")
 
 
 def drift_parts(watch: VersionWatch) -> Iterator[list[Sample]]:
@@ -26,13 +29,28 @@ def drift_parts(watch: VersionWatch) -> Iterator[list[Sample]]:
 
 
 def _drift(watch: VersionWatch, window: str) -> Iterator[Sample]:
-    """NaN below the smallest sample size. Effect sizes are unsure where KS is certain: nothing alarms on them."""
     of, total = (watch.model, watch.version, watch.segment), watch.predictions[window].total
+    decisive = window == watch.policy.detection_window
     yield Sample("window_predictions", (*of, window), total.events)
-    if watch.features is None:
-        return
+    if watch.features is not None:
+        yield from _distances(watch, window, watch.features, total)
+        if decisive:
+            for detector, feature, ratio in watch.features.evidence_ratios(total):
+                yield Sample("drift_evidence_ratio", (*of, detector, feature), ratio)
+        yield from _joint(watch, window, total)
+    if watch.labelled.drift is not None:
+        yield from _distances(watch, window, watch.labelled.drift, watch.labelled.windows[window].total)
+        if decisive:
+            for detector, feature, ratio in watch.labelled.drift.evidence_ratios():
+                yield Sample("drift_evidence_ratio", (*of, detector, feature), ratio)
+
+
+def _distances(watch: VersionWatch, window: str, compared: Compared[Total], total: Total) -> Iterator[Sample]:
+    """NaN below the smallest sample size. Effect sizes are unsure where KS is certain: nothing alarms on them."""
+    of = (watch.model, watch.version, watch.segment)
+    decisive = window == watch.policy.detection_window
     drifts = {}
-    for feature, drift in watch.features.drifts(total):
+    for feature, drift in compared.drifts(total):
         drifts[feature] = drift
         enough = drift.rows >= watch.min_samples
         for bound, value in (
@@ -41,23 +59,20 @@ def _drift(watch: VersionWatch, window: str) -> Iterator[Sample]:
             ("upper", drift.high),
         ):
             yield Sample("drift_ks", (*of, feature, window, bound), value if enough else math.nan)
-    if window == watch.policy.detection_window:
-        for feature, level in watch.features.drifted().items():
+    if decisive:
+        for feature, level in compared.drifted().items():
             yield Sample("feature_drifted", (*of, feature), level)
-        for detector, feature, ratio in watch.features.evidence_ratios(total):
-            yield Sample("drift_evidence_ratio", (*of, detector, feature), ratio)
-        for feature, phi in watch.features.overdispersion().items():
+        for feature, phi in compared.overdispersion().items():
             yield Sample("overdispersion", (*of, feature), math.nan if phi is None else phi)
-    yield from _joint(watch, window, total)
-    for feature, sizes in watch.features.effects(total):
+    for feature, sizes in compared.effects(total):
         enough = sizes.rows >= watch.min_samples
         labels = (*of, feature, window)
         yield Sample("drift_psi", labels, sizes.psi if enough else math.nan)
         yield Sample("drift_js", labels, sizes.jensen_shannon if enough else math.nan)
         if sizes.wasserstein is not None:
             yield Sample("drift_wasserstein", labels, sizes.wasserstein if enough else math.nan)
-    if window == watch.policy.detection_window:
-        for feature, measures in watch.features.further(total, drifts):
+    if decisive:
+        for feature, measures in compared.further(total, drifts):
             for name, kind, value in _further(measures):
                 enough = measures.rows >= watch.min_samples
                 yield Sample(name, (*of, feature, window, kind), value if enough else math.nan)

@@ -12,7 +12,7 @@ from tiltmeter.metrics.sample import Sample
 def evidence_samples(watch: VersionWatch) -> Iterator[Sample]:
     """Before the first label pane a model that decides its task itself has no signal to name."""
     of = (watch.model, watch.version, watch.segment)
-    performance = watch.performance
+    performance = watch.labelled.performance
     for severity, subject, ratio in performance.ratios():
         yield Sample("drift_evidence_ratio", (*of, f"e_detector_{severity}", subject), ratio)
     if performance.comparison is not None:
@@ -23,7 +23,7 @@ def evidence_samples(watch: VersionWatch) -> Iterator[Sample]:
         yield Sample("overdispersion", (*of, performance.subject), math.nan if phi is None else phi)
     for feature, ratio in watch.quality.evidence_ratios().items():
         yield Sample("drift_evidence_ratio", (*of, "e_sr_quality", feature), ratio)
-    if watch.last_label_pane is None:
+    if watch.labelled.last_pane is None:
         return
     for direction, cuts in performance.cuts.items():
         yield Sample("adwin_cuts", (*of, performance.subject, direction), cuts)

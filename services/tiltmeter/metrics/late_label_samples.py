@@ -24,7 +24,7 @@ def late_label_samples(watch: VersionWatch) -> Iterator[Sample]:
         yield Sample("label_coverage_baseline_ratio", at, matured.usual_coverage())
         subject = f"labels_within_{matured.maturity.name}"
         yield Sample("drift_evidence_ratio", (*of, "e_sr", subject), matured.shortfall.evidence().ratio)
-    if watch.performance.regression:
+    if watch.labelled.performance.regression:
         return
     for matured in late.matured:
         at = (*of, matured.maturity.name)

@@ -13,7 +13,7 @@ from tiltmeter.metrics.sample import Sample
 
 def performance_samples(watch: VersionWatch) -> Iterator[Sample]:
     """NaN below the smallest sample size a number may rest on: an honest gap, not a guess."""
-    for window, labels in watch.labels.items():
+    for window, labels in watch.labelled.windows.items():
         of = (watch.model, watch.version, watch.segment, window)
         yield Sample("window_samples", of, labels.total.n)
         enough = labels.total.n >= watch.min_samples
@@ -44,7 +44,7 @@ def _values(outcomes: Outcomes) -> dict[str, float]:
 def _of_errors(
     watch: VersionWatch, of: tuple[str, ...], outcomes: Outcomes, enough: bool
 ) -> Iterator[Sample]:
-    quantile, reference = watch.policy.quantile, watch.first_performance
+    quantile, reference = watch.policy.quantile, watch.labelled.first_performance
     loss = regression.pinball_loss(outcomes, quantile)
     yield Sample("pinball_loss", (*of, f"{quantile:g}"), loss if enough else math.nan)
     if reference is not None and reference.residual_counts:

@@ -14,9 +14,9 @@ _BOUNDS = ("lower", "estimate", "upper")
 
 def score_samples(watch: VersionWatch) -> Iterator[Sample]:
     """NaN below the smallest sample size, and where there is one class only."""
-    if not watch.all_labels.scores:
+    if not watch.labelled.total.scores:
         return
-    for window, labels in watch.labels.items():
+    for window, labels in watch.labelled.windows.items():
         of, scores = (watch.model, watch.version, watch.segment, window), labels.total.scores
         enough = scores.n >= watch.min_samples
         for metric, bracket in (

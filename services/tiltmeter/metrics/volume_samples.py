@@ -17,7 +17,7 @@ def volume_samples(watch: VersionWatch) -> Iterator[Sample]:
     total = watch.total
     yield Sample("predictions", of, total.events)
     yield Sample("prediction_errors", of, total.errors)
-    for outcome, count in watch.feedback.items():
+    for outcome, count in watch.labelled.feedback.items():
         yield Sample("feedback", (*of, outcome), count)
     known = watch.features.reference.features if watch.features is not None else {}
     for name in (*known, *(name for name in total.features if name not in known)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tiltmeter import __version__
@@ -13,6 +13,7 @@ from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.score_counts import ScoreCounts
 from tiltmeter.core.performance import agreement, calibration, classification, ranking, regression
 from tiltmeter.core.performance.class_counts import ClassCounts
+from tiltmeter.core.watch.distribution import Drift
 from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.processor.join_stage import JoinStage
@@ -70,34 +71,21 @@ def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
         "prediction_weight": total.weight,
         "prediction_errors": total.errors,
         "unknown_features": total.unknown_features,
-        "feedback": watch.feedback,
+        "feedback": watch.labelled.feedback,
         "features": {
             name: {"cells": counts.cells.tolist()} for name, counts in sorted(total.features.items())
         },
         "last_prediction_pane": watch.last_prediction_pane,
-        "last_label_pane": watch.last_label_pane,
+        "last_label_pane": watch.labelled.last_pane,
         "lifted_panes": watch.lifted_panes,
         "pane_copies": watcher.merge.counters.copies,
         "pane_conflicts": watcher.merge.counters.conflicting,
         "stray_panes": watcher.merge.counters.stray,
         "performance": {
-            "all": _performance(watch.all_labels),
-            **{name: _performance(window.total) for name, window in watch.labels.items()},
+            "all": _performance(watch.labelled.total),
+            **{name: _performance(window.total) for name, window in watch.labelled.windows.items()},
         },
-        "drift": {
-            name: {
-                feature: {
-                    "rows": d.rows,
-                    "at_least": _number(max(d.low, 0.0)),
-                    "sample_low": _number(d.estimate),
-                    "sample_high": _number(d.sample_high),
-                    "at_most": _number(d.high),
-                }
-                for feature, d in watch.features.drifts(window.total)
-            }
-            for name, window in (watch.predictions.items() if watch.features else ())
-            if watch.features is not None
-        },
+        "drift": {name: dict(_drifts(watch, name)) for name in watch.predictions},
         "joint": {
             name: {
                 "rows": j.rows,
@@ -109,16 +97,41 @@ def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
             for name, window in watch.predictions.items()
             if watch.joint is not None and (j := watch.joint.drift(window.total)).rows
         },
-        "drifted": watch.features.drifted() if watch.features is not None else {},
+        "drifted": {
+            name: level
+            for of in (watch.features, watch.labelled.drift)
+            if of is not None
+            for name, level in of.drifted().items()
+        },
         "bad_cells": watch.quality.beyond(),
         "adwin": {
-            "mean": _number(watch.performance.adwin.mean),
-            "width": watch.performance.adwin.width,
-            "cuts": watch.performance.cuts,
+            "mean": _number(watch.labelled.performance.adwin.mean),
+            "width": watch.labelled.performance.adwin.width,
+            "cuts": watch.labelled.performance.cuts,
         },
-        "evidence": {name: evidence.ratio for name, evidence in watch.performance.evidence.items()},
+        "evidence": {name: evidence.ratio for name, evidence in watch.labelled.performance.evidence.items()},
         "firing": [alert.names for alert in watch.alerts() if alert.firing],
         **headline(watch),
+    }
+
+
+def _drifts(watch: VersionWatch, window: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of features, predictions and labels, in one of the windows."""
+    if watch.features is not None:
+        for name, drift in watch.features.drifts(watch.predictions[window].total):
+            yield name, _bounds(drift)
+    if watch.labelled.drift is not None:
+        for name, drift in watch.labelled.drift.drifts(watch.labelled.windows[window].total):
+            yield name, _bounds(drift)
+
+
+def _bounds(drift: Drift) -> dict[str, Any]:
+    return {
+        "rows": drift.rows,
+        "at_least": _number(max(drift.low, 0.0)),
+        "sample_low": _number(drift.estimate),
+        "sample_high": _number(drift.sample_high),
+        "at_most": _number(drift.high),
     }
 
 

@@ -10,7 +10,7 @@ from tiltmeter.core.expectations import Expectation
 from tiltmeter.core.join.segmentation import OTHER, segments_named
 from tiltmeter.core.late_labels.maturity import age_name
 from tiltmeter.core.panes.cohorts import AGE_LIMITS_MS
-from tiltmeter.core.policy import ModelPolicy, Tolerances
+from tiltmeter.core.policy import ModelPolicy, Tolerances, Weights
 from tiltmeter.settings.section import Duration, Section
 from tiltmeter.settings.section import default as _default
 
@@ -38,6 +38,22 @@ class ToleranceSettings(Section):
     min_samples: int = Field(200, ge=1)
     clear_panes: int = Field(5, ge=1)
     learning_panes: int = Field(200, ge=0)
+
+
+class WeightSettings(Section):
+    """Shares of the false-alarm budget; what is left of 1 is used by nobody."""
+
+    performance: float = Field(0.5, gt=0, le=1)
+    prediction: float = Field(0.2, gt=0, le=1, description="Drift of predictions and of labels.")
+    features: float = Field(0.2, gt=0, le=1)
+    quality: float = Field(0.1, gt=0, le=1, description="Of data, and coverage of labels.")
+
+    @model_validator(mode="after")
+    def _no_more_than_there_is(self) -> WeightSettings:
+        total = self.performance + self.prediction + self.features + self.quality
+        if total > 1 + 1e-9:
+            raise ValueError(f"the weights add up to {total:g}; together they may use 1, the whole budget")
+        return self
 
 
 class ExpectationSettings(Section):
@@ -100,6 +116,7 @@ class ModelSettings(Section):
         "A version without predictions for so long, and silent, is forgotten; beyond the longest maturity.",
     )
     tolerances: ToleranceSettings = ToleranceSettings()
+    weights: WeightSettings = WeightSettings()
     expectations: dict[str, ExpectationSettings] = Field(default={}, description="By feature.")
     segments: dict[str, tuple[str, ...]] = Field(
         default={}, description="Name → values watched on their own; all other values together are one more."
@@ -142,6 +159,7 @@ class ModelSettings(Section):
             windows=dict(self.windows),
             detection_window=self.detection_window,
             tolerances=Tolerances(**self.tolerances.model_dump()),
+            weights=Weights(**self.weights.model_dump()),
             from_first=self.from_first,
             joint=self.joint,
             labels=self.labels,

@@ -130,9 +130,11 @@ class SecondMomentDetector:
         bounded: Float64 = np.maximum(spread, least)
         return bounded
 
-    def on_pane(self, counts: JointCounts, fourth_powers: Int64) -> Evidence:
-        """A closed pane, with the fourth powers of its scores, int64[d]. Pooled until 50 rows are together."""
-        weight = tempering(max(self._pool.rows + counts.rows, 1), 1.0)
+    def on_pane(self, counts: JointCounts, fourth_powers: Int64, phi: float = 1.0) -> Evidence:
+        """A closed pane, with the fourth powers of its scores, int64[d]. Pooled until 50 rows are together.
+
+        ``phi``: how much more panes differ than independent rows would, known before this one."""
+        weight = tempering(max(self._pool.rows + counts.rows, 1), phi)
         self._pool.add(counts)
         self._fourth = self._fourth + fourth_powers
         n = self._pool.rows

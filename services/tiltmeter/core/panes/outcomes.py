@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tiltmeter.core.panes.bounded_classes import bounded
+from tiltmeter.core.panes.bounded_classes import ANOTHER, OTHER, bounded
 from tiltmeter.core.panes.score_counts import ScoreCounts
 
 #: Integer sums besides n and weight, in wire order: new ones go to the end. Classification: scored, brier, log_loss,
@@ -39,6 +39,8 @@ _ALWAYS = SUMS.index("squared_capped_loss") + 1
 _WIDE = 1 << 63
 #: Where classes are forgotten.
 _RIGHT, _WRONG = ("+", "+"), ("+", "-")
+#: What a wrong answer is called where only labels are kept: another name than the label's.
+_UNLIKE = {ANOTHER: OTHER}
 #: Sums that depend on the unit, and those that depend on its square.
 _LINEAR, _SQUARE = ("error", "absolute_error", "target"), ("squared_error", "squared_target")
 
@@ -85,6 +87,17 @@ class Outcomes:
         copy = Outcomes()
         copy.add(self)
         counts = {_RIGHT: self.correct, _WRONG: self.classified - self.correct}
+        copy.confusion = {pair: n for pair, n in counts.items() if n}
+        return copy
+
+    def by_label(self) -> Outcomes:
+        """A copy that knows of the answers only whether they were right: one pair of classes per label, or two."""
+        copy = Outcomes()
+        copy.add(self)
+        counts: dict[tuple[str, str], int] = {}
+        for (predicted, actual), n in self.confusion.items():
+            pair = (actual if predicted == actual else _UNLIKE.get(actual, ANOTHER), actual)
+            counts[pair] = counts.get(pair, 0) + n
         copy.confusion = {pair: n for pair, n in counts.items() if n}
         return copy
 

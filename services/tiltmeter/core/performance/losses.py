@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from tiltmeter.core.panes.bounded_classes import ANOTHER, OTHER
 from tiltmeter.core.panes.fixed_point import ONE, real
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.score_terms import LOG_LOSS_CAP
@@ -154,9 +155,17 @@ REGRESSION: Final[Mapping[str, Signal]] = {
 
 
 def learned(outcomes: Outcomes) -> Performance:
-    """The first labels of a classifier as its reference: they are taken as good."""
+    """The first labels of a classifier as its reference: they are taken as good. ``outcomes`` as of
+    :meth:`Outcomes.by_label`, or with all that was answered."""
+    labels: dict[str, int] = {}
+    for (_, actual), n in outcomes.confusion.items():
+        labels[actual] = labels.get(actual, 0) + n
+    folded = sum(labels.pop(name, 0) for name in (OTHER, ANOTHER))
     return Performance(
         "classification",
+        classes=tuple(sorted(labels)),
+        class_counts=tuple(labels[name] for name in sorted(labels)),
+        other_classes=folded,
         labelled=outcomes.classified,
         errors=outcomes.classified - outcomes.correct,
         scored=_scored(outcomes),

@@ -28,6 +28,7 @@ from tiltmeter.core.reference.feature_profile import (
 from tiltmeter.core.reference.joint_profile import JointProfile
 
 __all__ = [
+    "LABEL",
     "OUTPUT",
     "SCHEMA",
     "CategoricalFeature",
@@ -40,8 +41,8 @@ __all__ = [
 ]
 
 SCHEMA = 1
-#: What predictions are watched under, beside the features; no feature may have this name.
-OUTPUT = "(prediction)"
+#: What predictions and labels are watched under, beside the features; no feature may have these names.
+OUTPUT, LABEL = "(prediction)", "(label)"
 Task = Literal["classification", "regression"]
 
 
@@ -225,8 +226,11 @@ def _to_wire(profile: ReferenceProfile) -> dict[str, Any]:
 
 
 def _from_wire(wire: Mapping[str, Any], reference_id: str) -> ReferenceProfile:
-    if OUTPUT in wire["features"]:
-        raise ReferenceFormatError(f"a feature is named {OUTPUT}, under which predictions are watched")
+    for name in (OUTPUT, LABEL):
+        if name in wire["features"]:
+            raise ReferenceFormatError(
+                f"a feature is named {name}: rename it, something else is watched as that"
+            )
     features = {name: profile_from_wire(name, feature) for name, feature in wire["features"].items()}
     score = profile_from_wire("score", wire["score"]) if wire["score"] else None
     if isinstance(score, CategoricalFeature):

@@ -39,9 +39,11 @@ class FamilyAlert:
     """Information while any member has drifted; a warning while ``several`` have, or one largely. What begins as a
     warning is not told as information, too; what becomes one is."""
 
-    def __init__(self, kind: str, subject: str, guarantee: str, of: int, several: int) -> None:
-        """``of``: members the family has."""
-        self._kind, self._subject, self._guarantee = kind, subject, guarantee
+    def __init__(
+        self, kind: str, subject: str, guarantee: str, of: int, several: int, called: str = ""
+    ) -> None:
+        """``of``: members the family has. ``called``: the only one, in a sentence; else its name."""
+        self._kind, self._subject, self._guarantee, self._called = kind, subject, guarantee, called
         self._of, self._several = of, several
         # One pane: the members have each waited until they were clear.
         self._states = {severity: AlertState(clear_panes=1) for severity in ("warning", "info")}
@@ -90,8 +92,7 @@ class FamilyAlert:
         shown = f"KS distance about {far:.3f}" if far is not None else "KS distance unknown"
         shown += f", proved beyond {worst.numbers['tolerance']:g} by {worst.by.replace('+', ' and ')}"
         if len(ranked) == 1:
-            alone = "the predictions have" if self._of == 1 else f"{worst.name} has"
-            return f"{alone} drifted: {shown}"
+            return f"{self._called or worst.name + ' has'} drifted: {shown}"
         names = ", ".join(m.name for m in ranked[:NAMED]) + (", ..." if len(ranked) > NAMED else "")
         return f"{len(ranked)} of {self._of} features have drifted: {names}; {worst.name} most: {shown}"
 

@@ -97,9 +97,15 @@ class JointWatch:
         #: What came since each alert's onset, or since it last looked bad.
         self._since = {name: JointCounts.empty(len(joint.features)) for name in self._alerts}
 
-    def on_pane(self, pane: PredictionPane, window: Window[PredictionPane]) -> list[dict[str, Any]]:
+    def on_pane(
+        self, pane: PredictionPane, window: Window[PredictionPane], phi: float = 1.0
+    ) -> list[dict[str, Any]]:
         """Judge ``pane`` after it has entered the detection window; returns alerts to publish. A pane without a
-        complete row changes nothing. Where the policy no longer asks, what fires ends."""
+        complete row changes nothing. Where the policy no longer asks, what fires ends.
+
+        ``phi``: the largest over-dispersion of the features, known before this pane. A pair differs between panes no
+        more than the worse of its two does (heuristic), and that a row comes ten times shows in each of them.
+        """
         if not self._policy.joint:
             return withdraw_all(self.alerts(), pane.key, "withdrawn: joint is off for the model")
         counts = pane.joint
@@ -112,8 +118,10 @@ class JointWatch:
         powers = fourth_powers(self._joint, [f.bins if f else None for f in found])
         drift = self.drift(window.total)
         words = {
-            CORRELATIONS: self._about_correlations(self._moments.on_pane(counts, powers), drift),
-            OUTLIERS: self._about_outliers(self._outliers.on_pane(counts.rows, counts.outliers), drift),
+            CORRELATIONS: self._about_correlations(self._moments.on_pane(counts, powers, phi), drift, phi),
+            OUTLIERS: self._about_outliers(
+                self._outliers.on_pane(counts.rows, counts.outliers, phi), drift, phi
+            ),
         }
         alerts = []
         for name, word in words.items():
@@ -147,9 +155,9 @@ class JointWatch:
         most = int(np.abs(now - self._correlated).argmax())
         return most, float(self._correlated[most]), float(now[most])
 
-    def _about_correlations(self, evidence: Evidence, drift: JointDrift) -> Word:
+    def _about_correlations(self, evidence: Evidence, drift: JointDrift, phi: float) -> Word:
         tolerance = self._policy.tolerances.correlation
-        proved = evidence.alarm and drift.change - _STRAY / math.sqrt(drift.rows) > tolerance
+        proved = evidence.alarm and drift.change - _STRAY * math.sqrt(phi / drift.rows) > tolerance
         numbers = {
             "change": drift.change,
             "before": drift.before,
@@ -163,24 +171,24 @@ class JointWatch:
             f"features no longer go together as in the reference, above all {first} and {second}: their rank "
             f"correlation is {drift.now:.2f}, it was {drift.before:.2f}"
         )
-        healthy = self._correlations_healthy(tolerance)
+        healthy = self._correlations_healthy(tolerance, phi)
         return Word(proved and not healthy, healthy, numbers, summary)
 
-    def _correlations_healthy(self, tolerance: float) -> bool:
+    def _correlations_healthy(self, tolerance: float, phi: float) -> bool:
         """Does what came since the onset, or since it last looked bad, show every pair within the tolerance? The
         window grows until it can tell; it starts over when it shows the opposite."""
         since = self._since[CORRELATIONS]
         if not self._alerts[CORRELATIONS].firing or since.rows == 0:
             return False
         _, before, now = self._largest_change(since)
-        change, stray = abs(now - before), _STRAY / math.sqrt(since.rows)
+        change, stray = abs(now - before), _STRAY * math.sqrt(phi / since.rows)
         if change - stray > tolerance:
             self._start_over(CORRELATIONS)
         return change + stray < tolerance + _STRAY / math.sqrt(self._joint.counts.rows)
 
-    def _about_outliers(self, evidence: Evidence, drift: JointDrift) -> Word:
+    def _about_outliers(self, evidence: Evidence, drift: JointDrift, phi: float) -> Word:
         allowed = self._outliers.mu0
-        healthy = self._outliers_healthy(allowed)
+        healthy = self._outliers_healthy(allowed, phi)
         numbers = {
             "outlier_ratio": drift.outlier_ratio,
             "allowed": allowed,
@@ -193,12 +201,12 @@ class JointWatch:
         )
         return Word(evidence.alarm and not healthy, healthy, numbers, summary)
 
-    def _outliers_healthy(self, allowed: float) -> bool:
+    def _outliers_healthy(self, allowed: float, phi: float) -> bool:
         since = self._since[OUTLIERS]
         if not self._alerts[OUTLIERS].firing or since.rows == 0:
             return False
         rate = since.outliers / since.rows
-        margin = _Z * math.sqrt(max(rate * (1 - rate), 1e-9) / since.rows) + 1 / since.rows
+        margin = _Z * math.sqrt(max(rate * (1 - rate), 1e-9) * phi / since.rows) + phi / since.rows
         if rate - margin > allowed:
             self._start_over(OUTLIERS)
         return rate + margin < allowed

@@ -72,6 +72,11 @@ class PerformanceWatch:
         return Overdispersion(len(self._signals), 1, self._policy.tolerances.learning_panes)
 
     @property
+    def reference(self) -> Performance | None:
+        """What losses are compared with: of a reference, or learned from the first labels."""
+        return self._reference
+
+    @property
     def phi(self) -> float | None:
         """Over-dispersion of the error itself; None while it is being learned, and then it does not warn."""
         return float(self._overdispersion.phi[0]) if self._overdispersion.known[0] else None
@@ -110,7 +115,8 @@ class PerformanceWatch:
         needs a reference before the first of them."""
         if self._first is None or self.regression:
             return
-        self._first.add(outcomes.right_or_wrong())
+        self._first.add(outcomes.by_label())
+        self._first.bound()
         if self._first.classified >= self._policy.from_first:
             self.compare_with(learned(self._first))
 

@@ -11,27 +11,23 @@ from tiltmeter.core.late_labels.late_label_watch import LateLabelWatch
 from tiltmeter.core.panes.answers import Answers
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.key import PaneKey
-from tiltmeter.core.panes.label_pane import FEEDBACK, LabelPane
-from tiltmeter.core.panes.named_classes import NamedClasses
-from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.pane import Pane
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.panes.windows import Window
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference.book import ReferenceBook
-from tiltmeter.core.reference.profile import Performance, ReferenceProfile
+from tiltmeter.core.reference.profile import ReferenceProfile
 from tiltmeter.core.reference_building.learner import Learner
 from tiltmeter.core.verdicts.alert_state import ActiveAlert, withdraw_all
 from tiltmeter.core.watch.feature_watch import FeatureWatch
-from tiltmeter.core.watch.history import History
 from tiltmeter.core.watch.joint_watch import JointWatch
-from tiltmeter.core.watch.performance_watch import PerformanceWatch
+from tiltmeter.core.watch.label_timeline import LabelTimeline
 from tiltmeter.core.watch.quality_watch import QualityWatch
 from tiltmeter.core.watch.traffic import Traffic
 from tiltmeter.core.watch.worse_together import DRIFT, PERFORMANCE, WorseTogether
 
 Predictions = Window[PredictionPane]
-Labels = Window[Outcomes]
 
 
 class VersionWatch:
@@ -53,33 +49,19 @@ class VersionWatch:
         self.learner = Learner(policy.from_first) if policy.from_first else None
         #: A reference learned from the first panes; whoever owns the version publishes it.
         self.learned: ReferenceProfile | None = None
-        self.performance = PerformanceWatch(policy, self._traffic.losses)
+        self.labelled = LabelTimeline(key, policy, references, self._traffic)
         self.late = LateLabelWatch(key, policy, references)
         self.estimated = EstimatedWatch(policy)
         self.predictions: dict[str, Predictions] = self._prediction_windows("")
-        self.labels: dict[str, Labels] = {
-            name: Window(panes, self._width_ms, Outcomes) for name, panes in policy.windows.items()
-        }
         self.total = self._no_predictions("")
-        self.all_labels = Outcomes()
-        self.classes = NamedClasses()
-        self.feedback = dict.fromkeys(FEEDBACK, 0)
         self.last_prediction_pane: int | None = None
-        self.last_label_pane: int | None = None
         self.lifted_panes = 0
-        self.history = History()
         self._worse = WorseTogether(policy.tolerances.clear_panes)
         self.min_samples = policy.tolerances.min_samples
 
     @property
     def policy(self) -> ModelPolicy:
         return self._policy
-
-    @property
-    def first_performance(self) -> Performance | None:
-        """Of the version's first reference, whose units, cap and residual bins hold for all its outcomes."""
-        reference = self._references.first(self.model, self.version)
-        return reference.performance if reference else None
 
     def alerts(self) -> Iterator[ActiveAlert]:
         """Every alert this version can raise, firing or not."""
@@ -88,7 +70,7 @@ class VersionWatch:
         if self.joint is not None:
             yield from self.joint.alerts()
         yield from self.quality.alerts()
-        yield from self.performance.alerts()
+        yield from self.labelled.alerts()
         yield from self.late.alerts()
         yield from self.estimated.alerts()
         yield self._worse.alert()
@@ -97,10 +79,11 @@ class VersionWatch:
         """A closed, merged pane; panes of each kind come in order of time. Returns alerts to publish."""
         self.lifted_panes += pane.lifted
         if isinstance(pane, LabelPane):
-            alerts = self._on_labels(pane)
+            self.late.on_labels(pane)
+            alerts = self.labelled.on_pane(pane)
             if self.late.errors is None:  # else judged at the frontier
                 self._worse.report(
-                    PERFORMANCE, pane.key.end_ms, _warns(self.performance.alerts(), PERFORMANCE)
+                    PERFORMANCE, pane.key.end_ms, _warns(self.labelled.performance.alerts(), PERFORMANCE)
                 )
         else:
             alerts = self._on_predictions(pane)
@@ -119,13 +102,13 @@ class VersionWatch:
     def gone_at_ms(self) -> int:
         """Without a prediction until then, the border of a pane, nothing is left to watch. Labels count only where no
         prediction ever came."""
-        last = self.last_label_pane if self.last_prediction_pane is None else self.last_prediction_pane
+        last = self.labelled.last_pane if self.last_prediction_pane is None else self.last_prediction_pane
         panes = -(-max(self._policy.forget_ms, self._policy.silent_ms) // self._width_ms)
         return (last or 0) + panes * self._width_ms
 
     def silent_at(self, now_ms: int) -> bool:
         """Has nothing come, neither predictions nor labels, for ``silent_windows`` of the longest window?"""
-        last = max(t for t in (self.last_prediction_pane, self.last_label_pane, -1) if t is not None)
+        last = max(t for t in (self.last_prediction_pane, self.labelled.last_pane, -1) if t is not None)
         return now_ms - last >= self._policy.silent_ms
 
     def withdraw(self, reason: str) -> list[dict[str, Any]]:
@@ -157,10 +140,11 @@ class VersionWatch:
             return withdrawn
         self.learner = None  # somebody gave this version a reference
         window = self.predictions[self._policy.detection_window]
+        phi = self.features.largest_overdispersion
         alerts = withdrawn + self.features.on_pane(pane, window)
         drifting = any(a.firing for a in self.features.alerts() if a.names[0] == "prediction_drift")
         alerts += self.estimated.on_pane(pane.key, window.total.answers, drifting)
-        return alerts + self.joint.on_pane(pane, window) if self.joint is not None else alerts
+        return alerts + self.joint.on_pane(pane, window, phi) if self.joint is not None else alerts
 
     def _judge_quality(self, pane: PredictionPane) -> list[dict[str, Any]]:
         """Expectations need no reference; rates are compared with the one of the pane."""
@@ -177,28 +161,6 @@ class VersionWatch:
         pane.features, pane.output = {}, FeatureCounts()
         if learned is not None:
             self.learned, self.learner = learned, None
-
-    def _on_labels(self, pane: LabelPane) -> list[dict[str, Any]]:
-        self.late.on_labels(pane)
-        outcomes = pane.total()
-        self.classes.fold(outcomes)
-        self.all_labels.add(outcomes)
-        for _, change in sorted(pane.corrections.items()):
-            self.classes.fold(change)
-            self.all_labels.add(change)
-        for window in self.labels.values():
-            window.add(pane.key.start_ms, outcomes)
-            for start_ms, change in sorted(pane.corrections.items()):
-                window.amend(start_ms, change)
-        self.history.add(pane.key.start_ms, outcomes)
-        for start_ms, change in pane.corrections.items():
-            self.history.amend(start_ms, change)
-        for name, count in pane.feedback.items():
-            self.feedback[name] += count
-        self.last_label_pane = pane.key.end_ms
-        reference = self._references.at(self.model, self.version, pane.key.start_ms, self.segment)
-        self.performance.compare_with(reference.performance if reference else None)
-        return self.performance.on_pane(pane.key, outcomes)
 
     def _change_reference(self, reference_id: str) -> None:
         """Panes of different references are never added: windows and totals of features start over."""
@@ -234,19 +196,14 @@ class VersionWatch:
             "width": self._width_ms,
             "reference_id": self.total.reference_id,
             "total": self.total.to_wire(),
-            "all_labels": self.all_labels.to_wire(),
-            "classes": sorted(self.classes.names),
-            "feedback": self.feedback,
-            "last": [self.last_prediction_pane, self.last_label_pane, self.lifted_panes],
+            "last": [self.last_prediction_pane, self.lifted_panes],
             "predictions": {name: window.snapshot() for name, window in self.predictions.items()},
-            "labels": {name: window.snapshot() for name, window in self.labels.items()},
             "features": self.features.snapshot() if self.features else None,
             "joint": self.joint.snapshot() if self.joint else None,
             "quality": self.quality.snapshot(),
-            "performance": self.performance.snapshot(),
+            **self.labelled.snapshot(),
             "late": self.late.snapshot(),
             "estimated": self.estimated.snapshot(),
-            "history": self.history.snapshot(),
             "worse": self._worse.snapshot(),
             "learner": self.learner.snapshot() if self.learner else None,
             "learned": self.learned.to_json().decode() if self.learned else None,
@@ -256,14 +213,9 @@ class VersionWatch:
         self._change_reference(wire["reference_id"])
         self.total = self._no_predictions(wire["reference_id"])
         self.total.add(PredictionPane.from_wire(wire["total"]))
-        self.all_labels = Outcomes.from_wire(wire["all_labels"])
-        self.classes.names = set(wire.get("classes", ()))
-        self.feedback = dict(wire["feedback"])
-        self.last_prediction_pane, self.last_label_pane, self.lifted_panes = wire["last"]
+        self.last_prediction_pane, self.lifted_panes = wire["last"]
         for name, window in self.predictions.items():
             window.restore(wire["predictions"].get(name, []), PredictionPane.from_wire)
-        for name, labels in self.labels.items():
-            labels.restore(wire["labels"].get(name, []), Outcomes.from_wire)
         if self.features is not None and wire["features"] is not None:
             self.features.restore(wire["features"])
         if self.joint is not None and wire.get("joint") is not None:
@@ -272,17 +224,16 @@ class VersionWatch:
             compared = wire["quality"]["reference_id"]
             self.quality = QualityWatch(self._references.by_id(compared) if compared else None, self._policy)
             self.quality.restore(wire["quality"])
-        self.performance.restore(wire["performance"])
+        self.labelled.restore(wire)
         if "late" in wire:
             self.late.restore(wire["late"])
             self.estimated.restore(wire["estimated"])
-        self.history.restore(wire.get("history", []))
         if "worse" in wire:
             self._worse.restore(wire["worse"])
         if (
             self.late.errors is not None and not self.late.errors.warns
         ):  # arrival alarmed, and is not asked now
-            self._worse.report(PERFORMANCE, self.last_label_pane or 0, False)
+            self._worse.report(PERFORMANCE, self.labelled.last_pane or 0, False)
         self.learned = ReferenceProfile.from_json(wire["learned"]) if wire["learned"] else None
         if wire["learner"] is None:
             self.learner = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tiltmeter.core.verdicts.alert_state import ActiveAlert
 from tiltmeter.core.watch.version_watch import VersionWatch
-from tiltmeter.processor.page.distribution import distributions
+from tiltmeter.processor.page.distribution import distributions, label_distribution
 from tiltmeter.processor.page.performance_points import performance_points
 
 
@@ -23,14 +23,19 @@ def detail(
         "segment": watch.segment,
         "window": window,
         "performance": performance_points(watch),
-        "distributions": list(
-            distributions(watch.features, watch.predictions[window].total, measured=measured)
-        )
-        if watch.features is not None
-        else [],
+        "distributions": [*_distributions(watch, window, measured=measured)],
         "firing": [_firing(a) for a in watch.alerts() if a.firing],
         "timeline": mine,
     }
+
+
+def _distributions(watch: VersionWatch, window: str, *, measured: bool) -> Iterator[dict[str, Any]]:
+    if watch.features is not None:
+        yield from distributions(watch.features, watch.predictions[window].total, measured=measured)
+    if watch.labelled.drift is not None:
+        yield from label_distribution(
+            watch.labelled.drift, watch.labelled.windows[window].total, measured=measured
+        )
 
 
 def _firing(alert: ActiveAlert) -> dict[str, Any]:

@@ -9,10 +9,12 @@ import numpy as np
 
 from tiltmeter.core.drift.categorical import aligned_counts
 from tiltmeter.core.panes.feature_counts import STATES, FeatureCounts
+from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
-from tiltmeter.core.reference.profile import OUTPUT, CategoricalFeature, NumericFeature
+from tiltmeter.core.reference.profile import LABEL, OUTPUT, CategoricalFeature, NumericFeature
 from tiltmeter.core.watch.distribution import Profile, counts_of
 from tiltmeter.core.watch.feature_watch import FeatureWatch
+from tiltmeter.core.watch.label_watch import LabelWatch
 from tiltmeter.processor.page.bars import numeric_picture
 from tiltmeter.processor.page.measures import all_measures
 
@@ -38,6 +40,22 @@ def distributions(
             **picture(profile, counts),
             **({"measures": measures[name]} if name in measures else {}),
         }
+
+
+def label_distribution(
+    labels: LabelWatch, total: Outcomes, *, measured: bool = False
+) -> Iterator[dict[str, Any]]:
+    """What the labels of a window say, as one more."""
+    counts = labels.counts(total)
+    rows = int(counts.bins.sum()) if counts.bins is not None else sum((counts.categories or {}).values())
+    measures = dict(all_measures(labels, total)) if measured else {}
+    yield {
+        "name": LABEL,
+        "output": True,
+        "cells": {"ok": rows},
+        **picture(labels.profile, counts),
+        **({"measures": measures[LABEL]} if LABEL in measures else {}),
+    }
 
 
 def picture(profile: Profile, counts: FeatureCounts) -> dict[str, Any]:

@@ -45,7 +45,7 @@ function renderDrift(m, detail, changed) {
 function card(element, d, drift, m, furthest) {
   const [level, held] = [levelOf(drift, m.drift_tolerances), decided(m, d)];
   element.setAttribute('class', `card ${worst(level, held) === 'ok' ? '' : worst(level, held)}`);
-  const title = d.output ? 'predictions' : d.name;
+  const title = WHOLE.get(d.name) || d.name;
   return [
     h('div', { class: 'head' }, h('h3', { title }, title), level
       ? h('p', { class: level }, sign(level, false), ` at least ${distance(drift.at_least)}`)

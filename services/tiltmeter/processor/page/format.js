@@ -26,12 +26,12 @@ function duration(ms) {
 
 const plural = (n, one, many) => `${count(n)} ${n === 1 ? one : many}`;
 const KINDS = {
-  feature_drift: 'drift', prediction_drift: 'drift of predictions', joint_drift: 'joint drift', performance: 'performance',
+  feature_drift: 'drift', prediction_drift: 'drift of predictions', label_drift: 'drift of labels', joint_drift: 'joint drift', performance: 'performance',
   adwin_gate: 'ADWIN gate', data_quality: 'data quality', drift_and_performance: 'drift that hurts', outliers: 'outliers',
-  estimated_performance: 'estimated performance', label_coverage: 'label coverage', monitor: 'monitor',
+  concept_drift: 'concept drift', estimated_performance: 'estimated performance', label_coverage: 'label coverage', monitor: 'monitor',
 };
 const kindOf = (alert) => KINDS[alert.kind] || alert.kind;
-const WHOLE = new Map([['(prediction)', 'predictions'], ['(features)', 'features']]);
+const WHOLE = new Map([['(prediction)', 'predictions'], ['(label)', 'labels'], ['(features)', 'features']]);
 const subjectOf = (alert) => WHOLE.get(alert.subject) || alert.subject.replaceAll('_', ' ');
 
 /** Round numbers that cut [low, high] into about `n` parts. */

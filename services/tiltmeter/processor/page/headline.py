@@ -22,7 +22,7 @@ def headline(watch: VersionWatch) -> dict[str, Any]:
     ``label_delay_ms`` is at most what it says, by quantile; ``labels_within`` a maturity are (ratio, usual ratio), as
     in the metrics."""
     firing = [alert.names for alert in watch.alerts() if alert.firing]
-    predictions, labelled = watch.total.events, watch.all_labels.n
+    predictions, labelled = watch.total.events, watch.labelled.total.n
     return {
         "severity": min((severity for *_, severity in firing), key=SEVERITIES.index, default="ok"),
         "reference_state": reference_state(watch),

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from tiltmeter.core.drift.further_measures import FurtherMeasures
 from tiltmeter.core.drift.normal_scores import two_sided_p_value
-from tiltmeter.core.panes.prediction_pane import PredictionPane
-from tiltmeter.core.watch.feature_watch import FeatureWatch
+from tiltmeter.core.watch.compared import Compared
+
+T = TypeVar("T")
 
 
-def all_measures(features: FeatureWatch, total: PredictionPane) -> Iterator[tuple[str, dict[str, Any]]]:
-    """By name, of every feature of a window of which anything was counted; null where a side is empty."""
-    effects = dict(features.effects(total))
-    for name, further in features.further(total, dict(features.drifts(total))):
+def all_measures(compared: Compared[T], total: T) -> Iterator[tuple[str, dict[str, Any]]]:
+    """By name, of every distribution of which a sum of panes has counted anything; null where a side is empty."""
+    effects = dict(compared.effects(total))
+    for name, further in compared.further(total, dict(compared.drifts(total))):
         sizes = effects[name]
         yield (
             name,

@@ -21,8 +21,8 @@ _Z = 1.96
 
 def performance_points(watch: VersionWatch, points: int = POINTS) -> dict[str, Any]:
     """``points`` are [start_ms, labels, value, low, high]; ``reference`` and ``allowed`` are where it should be."""
-    regression = watch.performance.regression
-    step_ms, slots = _pooled(watch.history, watch.total.key.width_ms, points)
+    regression = watch.labelled.performance.regression
+    step_ms, slots = _pooled(watch.labelled.history, watch.total.key.width_ms, points)
     measured = watch.features.reference.performance if watch.features is not None else None
     return {
         "measure": "mean absolute error" if regression else "error rate",
