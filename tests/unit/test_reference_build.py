@@ -14,7 +14,9 @@ from click.testing import CliRunner
 from tiltmeter.backtest.reference_build import ReferenceFileError, reference_from_file
 from tiltmeter.backtest.reference_table import describe
 from tiltmeter.cli.main import cli
+from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.core.reference.profile import ReferenceProfile
+from tiltmeter.core.reference_building.builder import build_reference
 
 
 def frame(rows: int = 500) -> pl.DataFrame:
@@ -148,6 +150,62 @@ def test_segments_have_references_of_their_own_rows(tmp_path: Path) -> None:
     nothing = CliRunner().invoke(cli, [*command[2:], "--out", str(out), "--segments"])
     assert nothing.exit_code == 2
     assert "models.fraud.segments" in nothing.output
+
+
+def test_segments_of_a_regression_are_measured_in_the_units_of_the_whole(tmp_path: Path) -> None:
+    """Errors in "far" are ten times those in "near": alone each would have a cap of its own, and panes know one."""
+    random = np.random.default_rng(8)
+    labels, far = random.normal(100, 20, 20_000), random.random(20_000) < 0.2
+    rows, config, out = tmp_path / "rows.parquet", tmp_path / "t.toml", tmp_path / "price-1.json"
+    errors = random.normal(0, 1, 20_000) * np.where(far, 10, 1)
+    where = np.where(far, "far", "near")
+    table = {"x": labels, "where": where, "prediction": labels + errors, "label": labels}
+    pl.DataFrame(table).write_parquet(rows)
+    config.write_text('[models.price.segments]\nwhere = ["far"]\n')
+    command = ["--config", str(config), "reference", "build", str(rows), "--model", "price", "--version", "1"]
+    built = CliRunner().invoke(cli, [*command, "--segments", "--out", str(out)])
+    assert built.exit_code == 0, built.output
+    found = {
+        p.segment: p.performance
+        for p in (ReferenceProfile.from_json(file.read_bytes()) for file in tmp_path.glob("*.json"))
+    }
+    whole = found[""]
+    assert whole is not None
+    for performance in found.values():
+        assert performance is not None
+        assert performance.comparable_with(whole)
+        assert performance.residual_edges == whole.residual_edges
+        assert performance.label_edges == whole.label_edges
+        mean = performance.absolute_error_sum / performance.labelled
+        assert performance.loss_sum / performance.labelled * performance.cap == pytest.approx(mean, rel=0.01)
+    later = tmp_path / "later.json"
+    again = CliRunner().invoke(cli, [*command, "--like", str(out), "--out", str(later), "--features", "x"])
+    assert again.exit_code == 0, again.output
+    assert ReferenceProfile.from_json(later.read_bytes()).performance == whole
+
+
+def test_a_reference_in_other_units_is_not_comparable_and_says_what_to_do() -> None:
+    def regression(scale: float, start_ms: int = 0, segment: str = "") -> ReferenceProfile:
+        labels = np.random.default_rng(3).normal(size=5_000) * scale
+        return build_reference(
+            {},
+            model="price",
+            version="1",
+            predictions=labels * 1.1,
+            labels=labels,
+            effective_from_ms=start_ms,
+            segment=segment,
+        )
+
+    first, later, part = regression(1.0), regression(3.0, 1_000), regression(3.0, segment="where=far")
+    book = ReferenceBook([first, later, part])
+    assert book.incomparable(first) is None
+    assert first.reference_id in (book.incomparable(later) or "")
+    assert "--like" in (book.incomparable(part) or "")
+    assert "publish a reference of all its rows" in (ReferenceBook([part]).incomparable(part) or "")
+    replaced = ReferenceBook([first, regression(3.0)])
+    assert replaced.first("price", "1") == replaced.at("price", "1", 0)
+    assert replaced.by_id(first.reference_id) is first
 
 
 def test_no_feature_takes_the_name_of_the_predictions(tmp_path: Path) -> None:

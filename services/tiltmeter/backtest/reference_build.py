@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tiltmeter.core.join.segmentation import OTHER
-from tiltmeter.core.reference.profile import ReferenceProfile, Task
+from tiltmeter.core.reference.profile import Performance, ReferenceProfile, Task
 from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.core.reference_building.column import Column, ReferenceColumnError
 
@@ -76,8 +76,10 @@ def reference_from_file(
     task: Literal["auto"] | Task = "auto",
     bins: int = 256,
     segment: Segment | None = None,
+    units: Performance | None = None,
 ) -> ReferenceProfile:
     """The reference of the rows in a .parquet, .csv or .csv.gz file; of one segment: of its rows alone.
+    ``units``: see :func:`build_reference`.
 
     ``prediction``, ``label`` and ``score`` default to the columns of these names, if there are any;
     ``features`` to all columns but those and :data:`SPECIAL`. Raises :class:`ReferenceFileError`.
@@ -108,6 +110,7 @@ def reference_from_file(
             scores=special["score"],
             task=task,
             bins=bins,
+            units=units,
         )
     except ReferenceColumnError as error:
         column = used.get(error.column) or error.column

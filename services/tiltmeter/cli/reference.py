@@ -17,9 +17,10 @@ from tiltmeter.backtest.reference_build import (
 from tiltmeter.backtest.reference_table import describe
 from tiltmeter.cli.configured import BadConfiguration, Failure, configured, mendable
 from tiltmeter.cli.reached import reached
+from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.core.reference.profile import ReferenceProfile
 from tiltmeter.events.timestamp import parse_timestamp
-from tiltmeter.kafka.reference_topic import publish_reference
+from tiltmeter.kafka.reference_topic import ReferenceTopic, publish_reference
 from tiltmeter.kafka.topics import TopicNames
 from tiltmeter.settings import Settings
 
@@ -52,6 +53,11 @@ def reference() -> None:
     help="What kind of model it is [default: by its values].",
 )
 @click.option(
+    "--like",
+    type=_File,
+    help="Regression: an earlier reference of the version, in whose units errors are measured.",
+)
+@click.option(
     "--segments",
     is_flag=True,
     help="One more per segment of the model's configuration (--config), beside OUT.",
@@ -69,6 +75,7 @@ def build(  # noqa: PLR0917  # click passes options by name
     score: str | None,
     effective_from: str,
     task: Literal["auto", "classification", "regression"],
+    like: Path | None,
     segments: bool,
 ) -> None:
     """Build a reference from ROWS (.parquet, .csv, .csv.gz) that the model was NOT trained on.
@@ -78,6 +85,8 @@ def build(  # noqa: PLR0917  # click passes options by name
     wanted = settings.join_policy().model(model).segments
     if segments and not wanted:
         raise BadConfiguration(f"models.{model}.segments is empty: name the segments in the file of --config")
+    with mendable():
+        units = ReferenceProfile.from_json(like.read_bytes()).performance if like is not None else None
     for segment in (None, *(segments_of(wanted) if segments else ())):
         try:
             profile = reference_from_file(
@@ -91,7 +100,9 @@ def build(  # noqa: PLR0917  # click passes options by name
                 score=score,
                 task=task,
                 segment=segment,
+                units=units,
             )
+            units = units or profile.performance  # segments are counted as the whole is
         except TooFewRowsError as error:
             click.echo(f"not built: {error}", err=True)
             continue
@@ -126,6 +137,10 @@ def publish(settings: Settings, files: tuple[Path, ...]) -> None:
         ReferenceProfile.from_json(file.read_bytes()) for file in files
     ]  # all can be read, or none goes
     connection = reached(settings, topic)
+    book = ReferenceBook((*ReferenceTopic(connection, topic).fresh(), *profiles))
+    for file, profile in zip(files, profiles, strict=True):
+        if (problem := book.incomparable(profile)) is not None:
+            raise Failure(f"{file}: {problem}")
     for profile in profiles:
         size = publish_reference(connection, topic, profile)
         subject = " ".join(filter(None, (profile.model, profile.version, profile.segment)))

@@ -44,7 +44,7 @@ def _values(outcomes: Outcomes) -> dict[str, float]:
 def _of_errors(
     watch: VersionWatch, of: tuple[str, ...], outcomes: Outcomes, enough: bool
 ) -> Iterator[Sample]:
-    quantile, reference = watch.policy.quantile, watch.labelled.first_performance
+    quantile, reference = watch.policy.quantile, watch.labelled.residuals_of
     loss = regression.pinball_loss(outcomes, quantile)
     yield Sample("pinball_loss", (*of, f"{quantile:g}"), loss if enough else math.nan)
     if reference is not None and reference.residual_counts:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tiltmeter.core.policy import DAY, HOUR
+from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.core.reference.profile import ReferenceFormatError
 from tiltmeter.kafka.admin import TopicAdmin, TopicDescription
 from tiltmeter.kafka.connection import KafkaConnection
@@ -131,6 +132,10 @@ def _references(connection: KafkaConnection, names: TopicNames) -> Finding:
         profiles = list(ReferenceTopic(connection, names.references).fresh())
     except (ReferenceFormatError, KafkaLogError) as error:
         return Finding("references", False, str(error))
+    book = ReferenceBook(profiles)
+    for profile in book:
+        if (problem := book.incomparable(profile)) is not None:
+            return Finding("references", False, f"{profile.reference_id}: {problem}")
     latest = sorted({f"{p.model} {p.version}" for p in profiles})
     shown = ", ".join(latest[:10]) + (" ..." if len(latest) > 10 else "")
     return Finding("references", True, shown or "none: models are watched for performance only")

@@ -18,13 +18,14 @@ class ReferenceBook:
             self.add(profile)
 
     def add(self, profile: ReferenceProfile) -> None:
-        """Idempotent: the same reference twice is one reference."""
-        if profile.reference_id in self._by_id:
-            return
+        """In the order of the log: of two that take effect at the same time, the later one replaces the other, as it
+        does in the compacted topic. Panes that were counted under the other still find it by its id."""
         self._by_id[profile.reference_id] = profile
-        line = self._by_subject.setdefault((profile.model, profile.version, profile.segment), [])
-        line.append(profile)
-        line.sort(key=lambda p: (p.effective_from_ms, p.reference_id))
+        subject = (profile.model, profile.version, profile.segment)
+        line = [
+            p for p in self._by_subject.get(subject, []) if p.effective_from_ms != profile.effective_from_ms
+        ]
+        self._by_subject[subject] = sorted([*line, profile], key=lambda p: p.effective_from_ms)
 
     def at(self, model: str, version: str, start_ms: int, segment: str = "") -> ReferenceProfile | None:
         """The reference in force for a pane that starts then; None before the first. A segment has references of its
@@ -38,6 +39,22 @@ class ReferenceBook:
         segments, because sums in different units cannot be added."""
         line = self._by_subject.get((model, version, ""), [])
         return line[0] if line else None
+
+    def incomparable(self, profile: ReferenceProfile) -> str | None:
+        """Why performance cannot be compared with this reference of the book, and what to do; None if it can, or if
+        it says nothing of performance."""
+        if profile.performance is None or not profile.performance.labelled:
+            return None
+        subject = f"{profile.model} {profile.version}"
+        first = self.first(profile.model, profile.version)
+        if first is None and profile.performance.task == "regression":
+            return f"errors of {subject} have no unit: publish a reference of all its rows first, or with this one"
+        if not profile.performance.comparable_with(first.performance if first else None):
+            return (
+                f"errors of {subject} are counted in the units of its first reference, "
+                f"{first.reference_id if first else ''}: build this one with --like and the file of that one"
+            )
+        return None
 
     def by_id(self, reference_id: str) -> ReferenceProfile | None:
         return self._by_id.get(reference_id)

@@ -92,6 +92,11 @@ class Performance:
     class_counts: tuple[int, ...] = ()
     other_classes: int = 0
 
+    def comparable_with(self, first: Performance | None) -> bool:
+        """Can outcomes that are counted in the units of the version's ``first`` reference be compared with this one?
+        Capped errors are shares of a cap: as shares of another they would look better or worse than they are."""
+        return self.task != "regression" or (first is not None and first.cap == self.cap)
+
     def label_profile(self) -> NumericFeature | CategoricalFeature | None:
         """How the labels were distributed; None where they were not counted. What panes count of labels lies over the
         same bins and classes. The outer labels are not kept: the outermost edges stand for them."""

@@ -16,6 +16,7 @@ from tiltmeter.core.panes.histogram import bin_counts, edges_from_reference
 from tiltmeter.core.panes.score_counts import ScoreCounts
 from tiltmeter.core.panes.score_terms import score_terms
 from tiltmeter.core.reference.profile import (
+    LABEL,
     OUTPUT,
     CategoricalFeature,
     NumericFeature,
@@ -54,12 +55,16 @@ def build_reference(
     task: Literal["auto"] | Task = "auto",
     bins: int = 256,
     joint: bool = True,
+    units: Performance | None = None,
 ) -> ReferenceProfile:
     """A profile of n rows; every column has n cells, None or NaN where missing.
 
     ``task`` "auto" is classification if predictions and labels are strings, booleans or at most 50 different
     whole numbers, else regression. Performance is over rows with a prediction and a label. ``joint``: say how the
     numeric features go together, too. Costs a sort per column, and a few more for ``joint``.
+
+    ``units``: of a regression, measure errors and labels in the units of this one. Panes count in those of the
+    version's first reference, so a later one, or one of a segment, can only be compared in them.
     :class:`ReferenceColumnError` names a column that is mixed, of another type, or of another length.
     """
     special = {"prediction": predictions, "label": labels, "score": scores}
@@ -84,7 +89,7 @@ def build_reference(
         features={name: profiles.get(name) or _texts(column) for name, column in features.items()},
         prediction=output,
         score=None if scores is None else _numeric(_required("score", scores), bins),
-        performance=_performance(found, predictions, labels, scores),
+        performance=_performance(found, predictions, labels, scores, units),
         joint=build_joint(numeric, profiles) if joint else None,
     )
 
@@ -93,10 +98,8 @@ def _rows(columns: Mapping[str, Column]) -> int:
     sizes = {name: len(column) for name, column in columns.items()}
     if not sizes:
         raise ValueError("a reference needs at least one column")
-    if OUTPUT in sizes:
-        raise ReferenceColumnError(
-            OUTPUT, "is the name under which predictions are watched: rename the column"
-        )
+    for name in sizes.keys() & {OUTPUT, LABEL}:
+        raise ReferenceColumnError(name, "is what predictions or labels are watched as: rename the column")
     first, rows = next(iter(sizes.items()))
     for name, size in sizes.items():
         if size != rows:
@@ -159,14 +162,18 @@ def _key(value: Any) -> str:
 
 
 def _performance(
-    task: Task, predictions: Column | None, labels: Column | None, scores: Column | None
+    task: Task,
+    predictions: Column | None,
+    labels: Column | None,
+    scores: Column | None,
+    units: Performance | None,
 ) -> Performance | None:
     if predictions is None:
         return None
     if labels is None:
         return Performance(task)
     if task == "regression":
-        return _regression(_required("prediction", predictions), _required("label", labels))
+        return _regression(_required("prediction", predictions), _required("label", labels), units)
     predicted, actual = _keys(predictions), _keys(labels)
     known = [(p, a) for p, a in zip(predicted, actual, strict=True) if p is not None and a is not None]
     classes = _categorical([key for pair in known for key in pair]).categories
@@ -212,18 +219,22 @@ def _sum(values: Float64) -> float:
     return real(total(quantise(values)))
 
 
-def _regression(predicted: Float64, actual: Float64) -> Performance:
+def _regression(predicted: Float64, actual: Float64, units: Performance | None) -> Performance:
     usable = np.isfinite(predicted) & np.isfinite(actual)
     label = actual[usable]
     error = predicted[usable] - label
     size = np.abs(error)
     if size.size == 0:
         return Performance("regression")
-    scale = power_of_two_at_least(float(np.std(label)))
-    cap = 2.0 * float(np.quantile(size, 0.999, method="inverted_cdf")) or scale
+    if units is not None and units.task == "regression" and units.labelled:
+        scale, cap = units.scale, units.cap
+        edges, label_edges = np.array(units.residual_edges), np.array(units.label_edges)
+    else:
+        scale = power_of_two_at_least(float(np.std(label)))
+        cap = 2.0 * float(np.quantile(size, 0.999, method="inverted_cdf")) or scale
+        edges = edges_from_reference(error, RESIDUAL_BINS)
+        label_edges = edges_from_reference(label, LABEL_BINS)
     share = np.clip(error, -cap, cap) / cap
-    edges = edges_from_reference(error, RESIDUAL_BINS)
-    label_edges = edges_from_reference(label, LABEL_BINS)
     return Performance(
         "regression",
         labelled=int(size.size),

@@ -47,6 +47,14 @@ class LabelTimeline:
         reference = self._references.first(self._of.model, self._of.version)
         return reference.performance if reference else None
 
+    @property
+    def residuals_of(self) -> Performance | None:
+        """Whose errors those of the windows are compared with: they lie over the bins of the first reference."""
+        now, first = self.performance.reference, self.first_performance
+        if now is not None and first is not None and now.residual_edges == first.residual_edges:
+            return now
+        return first if not self._of.segment else None
+
     def alerts(self) -> Iterator[ActiveAlert]:
         """Every alert that labels can raise, firing or not."""
         yield from self.performance.alerts()
@@ -59,7 +67,9 @@ class LabelTimeline:
         self._count(pane, outcomes)
         of = pane.key
         reference = self._references.at(of.model, of.version, of.start_ms, of.segment)
-        self.performance.compare_with(reference.performance if reference else None)
+        measured = reference.performance if reference else None
+        if measured is not None and measured.comparable_with(self.first_performance):
+            self.performance.compare_with(measured)
         alerts = self._compare_labels(of)
         alerts += self.performance.on_pane(of, outcomes)
         return alerts + self.drift.on_pane(of, outcomes) if self.drift is not None else alerts
