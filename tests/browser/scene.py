@@ -42,6 +42,17 @@ POLICY = JoinPolicy(
             tolerances=Tolerances(learning_panes=0),
             segments={"channel": ("web", "branch")},
         ),
+        "still-learning": ModelPolicy(pane_ms=SECOND, windows={"short": 10, "medium": 60}),
+        **{
+            name: ModelPolicy(
+                pane_ms=SECOND,
+                windows={"short": 10, "medium": 60},
+                tolerances=Tolerances(learning_panes=0),
+                segments={"channel": ("web", "app")},
+                from_first=from_first,
+            )
+            for name, from_first in (("fails-in-one", 0), ("learns-and-fails", 400))
+        },
         "soon-mature": ModelPolicy(
             pane_ms=SECOND,
             windows={"short": 10, "medium": 60},
@@ -56,11 +67,13 @@ ORDER = ["credit-risk", EVIL, "churn", "house-prices", "no-labels", "no-referenc
 
 @dataclass(frozen=True)
 class Model:
-    """``drifts`` and ``breaks``: from which second on. ``more``: further features, of noise."""
+    """``drifts`` and ``breaks``: from which second on, and in which channel ``only``. ``more``: further features, of
+    noise."""
 
     name: str
     drifts: int = 1_000
     breaks: int = 1_000
+    only: str = ""
     labels: bool = True
     reference: bool = True
     feature: str = "basket_value"
@@ -70,7 +83,7 @@ class Model:
 
     def row(self, random: Generator, second: int) -> tuple[dict[str, float | str], Any, Any]:
         """(features, prediction, label)"""
-        shift, error_rate = 1.0 * (second >= self.drifts), 0.3 if second >= self.breaks else 0.06
+        shift = 1.0 * (second >= self.drifts)
         score = float(random.beta(2, 3))
         features: dict[str, float | str] = {
             self.feature: float(np.exp(random.normal(3.5 + 0.8 * shift, 0.8))),
@@ -83,6 +96,8 @@ class Model:
         features.update({f"noise_{i:02}": float(random.normal()) for i in range(self.more)})
         if self.regression:
             return features, 100 * score, 100 * score + float(random.normal(0, 5))
+        broken = second >= self.breaks and self.only in ("", features["channel"])
+        error_rate = 0.3 if broken else 0.06
         prediction = int(score > 0.5)
         return features, prediction, prediction if random.random() >= error_rate else 1 - prediction
 

@@ -216,6 +216,39 @@ def test_refused_events_are_counted_and_said_once_a_minute(caplog: pytest.LogCap
     emitter.close()
 
 
+class Held(logging.Handler):
+    """A log that takes its time: whoever writes a line waits until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.may_go = threading.Event(), threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.reached.set()
+        assert self.may_go.wait(30)
+
+
+def test_a_flush_returns_when_the_failure_has_been_counted_and_said() -> None:
+    """The order of the two is the sender's; here it stands between them."""
+    transport, log = MemoryTransport(), Held()
+    transport.refuse("Broker: Unknown topic or partition")
+    emitter = emitter_over(transport)
+    logger = logging.getLogger("tiltmeter.emitter")
+    logger.addHandler(log)
+    try:
+        emitter.prediction({}, 1)
+        assert log.reached.wait(30)
+        assert not emitter.flush(0)
+        assert emitter.stats() == EmitterStats(accepted=1, queue_depth=1, queue_bytes=1024)
+        log.may_go.set()
+        assert emitter.flush(30)
+        assert emitter.stats() == EmitterStats(accepted=1, failed_delivery=1)
+    finally:
+        log.may_go.set()
+        logger.removeHandler(log)
+        emitter.close()
+
+
 def test_a_complaint_never_shows_text_of_the_callers_objects(caplog: pytest.LogCaptureFixture) -> None:
     class SecretError(Exception):
         pass

@@ -148,7 +148,10 @@ class Emitter:
         return self._channel.stats()
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Wait until everything queued is settled; False if the timeout (seconds) came first."""
+        """Wait until everything queued is settled; False if the timeout (seconds) came first.
+
+        True: :meth:`stats` counts each event as delivered or failed, and failures have been logged.
+        """
         return self._channel.flush(timeout)
 
     def close(self, timeout: float | None = None) -> bool:

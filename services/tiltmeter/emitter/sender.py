@@ -112,7 +112,7 @@ class Sender:
             self._settle(Deliveries(0, len(lost), room, reason))
 
     def _settle(self, deliveries: Deliveries) -> None:
-        self._outbox.settle(deliveries)
+        """What failed is said before it is settled: no line is still to be written when a flush has returned."""
         if deliveries.failed:
             self._complain(
                 "delivery",
@@ -121,3 +121,4 @@ class Sender:
                 deliveries.failed,
                 deliveries.error,
             )
+        self._outbox.settle(deliveries)

@@ -18,6 +18,7 @@ from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.processor.join_stage import JoinStage
 from tiltmeter.processor.page.headline import headline
+from tiltmeter.processor.page.segment_standing import segment_places
 from tiltmeter.processor.watch_stage import WatchStage
 
 #: Alerts listed, of all models together: the document stays small.
@@ -31,13 +32,18 @@ def status(join: JoinStage, watch: WatchStage) -> dict[str, Any]:
         "partitions": {str(p): _partition(owned.joiner.state) for p, owned in sorted(join.owned.items())},
         "watching": sorted(watch.owned),
         "catching_up": sorted(q for q, owned in watch.owned.items() if not owned.caught_up),
-        "models": [
-            version_status(watcher, version) for watcher in watch.watchers() for version in watcher.shown()
-        ],
+        "models": [entry for watcher in watch.watchers() for entry in _versions(watcher)],
         "alerts": _newest(
             a for owned in watch.owned.values() for ring in owned.alerts.values() for a in ring
         ),
     }
+
+
+def _versions(watcher: Watcher) -> Iterator[dict[str, Any]]:
+    shown = list(watcher.shown())
+    segments = segment_places(shown)
+    for watch in shown:
+        yield {**version_status(watcher, watch), **segments.get((watch.version, watch.segment), {})}
 
 
 def _partition(state: JoinState) -> dict[str, Any]:

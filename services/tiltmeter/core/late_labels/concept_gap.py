@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from tiltmeter.core.drift.bounded_loss import BoundedLossDetector
+from tiltmeter.core.drift.e_detector import Evidence
 from tiltmeter.core.drift.snapshot import SnapshotMismatchError
 from tiltmeter.core.late_labels.estimated import calibration_margin
 from tiltmeter.core.late_labels.matured import COMPLETE, Judged, Matured
@@ -96,6 +97,10 @@ class ConceptGap:
             threshold = math.log(max(self._per_day * self._days, 2.0))
             self._mu0, self._detector = mu0, BoundedLossDetector(min(mu0, 1.0), 0.5, threshold)
         return self._detector
+
+    def evidence(self) -> Evidence | None:
+        """None before the first cohort that could be judged."""
+        return None if self._detector is None else self._detector.evidence()
 
     def _healthy(self, tolerance: float) -> bool:
         n, gap = self._since

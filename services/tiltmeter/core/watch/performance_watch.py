@@ -97,6 +97,14 @@ class PerformanceWatch:
             for subject, ratio in bank.ratios():
                 yield severity, subject, ratio
 
+    def alarming_ratios(self) -> Iterator[tuple[str, str, float]]:
+        """As :meth:`ratios`, of what may alarm as soon as it is 1: one side each."""
+        known = self._known
+        for severity, bank in self._banks.items() if self._pages else ():
+            for name in bank.names():
+                if known[name]:
+                    yield severity, bank.subject(name), bank.evidence(name).ratio
+
     def compare_with(self, reference: Performance | None) -> None:
         """The reference in force from this pane on. Evidence against another one is forgotten; alerts stay until
         they resolve."""
@@ -156,9 +164,13 @@ class PerformanceWatch:
     def _phi(self) -> dict[str, float]:
         return dict(zip(self._signals, self._overdispersion.phi.tolist(), strict=True))
 
+    @property
+    def _known(self) -> dict[str, bool]:
+        return dict(zip(self._signals, self._overdispersion.known.tolist(), strict=True))
+
     def _alarming(self, bank: LossBank) -> list[str]:
         """Losses beyond their threshold whose over-dispersion is known, if labels by arrival may alarm at all."""
-        known = dict(zip(self._signals, self._overdispersion.known.tolist(), strict=True))
+        known = self._known
         return [name for name in bank.alarming() if known[name]] if self._pages else []
 
     def _judge(

@@ -10,9 +10,8 @@ from tiltmeter.core.late_labels.label_delay import QUANTILES, delay_limit_ms
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.processor.page.performance_points import performance_points
+from tiltmeter.processor.page.worst_segment import SEVERITIES
 
-#: Worst first.
-SEVERITIES = ("critical", "warning", "info", "ok")
 #: Points of the small picture beside the name.
 TREND_POINTS = 30
 

@@ -37,6 +37,15 @@ function startKeys(changed) {
     event.preventDefault(); // the address names the model
     byId('main').focus();
   });
+  byId('worst-link').addEventListener('click', (event) => {
+    // To its line among the others; opened in another tab, the address is that of the segment itself.
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const line = [...byId('segments').querySelectorAll('a')].find((a) => a.hash === event.currentTarget.hash);
+    if (!line) return;
+    event.preventDefault();
+    line.scrollIntoView({ block: 'center' });
+    line.focus({ preventScroll: true });
+  });
   byId('filter').addEventListener('input', changed);
   byId('all-features').addEventListener('click', () => { view.all = !view.all; changed(); });
   byId('theme').addEventListener('click', switchTheme);

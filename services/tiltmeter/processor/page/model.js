@@ -7,7 +7,9 @@ function renderModel(m, models, detail, changed) {
   show(byId('verdict'), [m.firing, m.reference_state], () => [sign(stateOf(m), false), ` ${m.firing.length ? `${plural(m.firing.length, 'alert fires', 'alerts fire')}` : 'nothing fires'}`]);
   byId('verdict').setAttribute('class', stateOf(m));
   show(byId('figures'), [m.predictions, m.performance.all.labelled, m.prediction_errors, m.reference_id, m.last_prediction_pane, m.reference_state, m.feedback, m.label_delay_ms, m.labels_within], () => figures(m));
-  renderSegments(m.segment ? [] : segmentsOf(m, models));
+  const parts = m.segment ? [] : segmentsOf(m, models);
+  renderWorst(m, parts);
+  renderSegments(parts);
   renderWindows(m, changed);
   if (!detail || !isOf(idOf(m), detail)) return;
   renderFiring(detail.firing);
@@ -46,15 +48,33 @@ function labelTimes(m) {
   ];
 }
 
+/** Beside the headline: the worst segment and why, as a link to its line. The elements stay, and with them the focus. */
+function renderWorst(m, parts) {
+  const worst = m.segment ? null : m.worst_segment;
+  const part = worst && parts.find((one) => one.segment === worst.segment);
+  byId('worst').hidden = !worst;
+  byId('worst-link').hidden = !part;
+  if (!worst) return;
+  const link = byId('worst-link');
+  const href = part ? `#${idOf(part)}` : null;
+  if (part && link.getAttribute('href') !== href) link.setAttribute('href', href);
+  show(link, [part && part.segment, part && part.severity], () => (part ? [part.firing.length ? sign(part.severity, false) : null, part.segment] : []));
+  if (part) link.setAttribute('aria-label', `Worst segment ${part.segment}: ${worst.reason}. Go to its line`);
+  show(byId('worst-reason'), [worst.reason, Boolean(part)], () => [part ? `: ${worst.reason}` : worst.reason]);
+}
+
+/** One line each; lines stay, so that a link in them keeps the focus while numbers change. */
 function renderSegments(parts) {
   byId('segments-section').hidden = !parts.length;
-  show(byId('segments'), parts.map((m) => [m.segment, m.predictions, m.severity, m.firing, m.reference_state, m.performance.all]), () => {
-    if (!parts.length) return [];
-    const measure = parts.some((m) => known(m.performance.all.accuracy)) ? 'accuracy' : 'mae';
-    return h('table', {}, h('caption', { class: 'unseen' }, 'Segments'),
-      h('thead', {}, h('tr', {}, ['segment', 'state', 'predictions', 'labelled', measure].map((name) => h('th', { scope: 'col' }, name)))),
-      h('tbody', {}, parts.map((m) => h('tr', {}, h('td', {}, h('a', { href: `#${idOf(m)}` }, m.segment)), h('td', {}, sign(stateOf(m)), ` ${inShort(m)}`),
-        h('td', {}, count(m.predictions)), h('td', {}, count(m.performance.all.labelled)), h('td', {}, SCORES[measure](m.performance.all[measure]))))));
+  const measure = parts.some((m) => known(m.performance.all.accuracy)) ? 'accuracy' : 'mae';
+  byId('segments-measure').textContent = measure;
+  keyed(byId('segment-lines'), parts, idOf, (m) => h('tr', {}, h('td', {}, h('a', { href: `#${idOf(m)}` }, m.segment)), ...[1, 2, 3, 4].map(() => h('td', {}))));
+  parts.forEach((m, i) => {
+    const cells = [
+      [[stateOf(m), inShort(m)], () => [sign(stateOf(m)), ` ${inShort(m)}`]],
+      [count(m.predictions)], [count(m.performance.all.labelled)], [SCORES[measure](m.performance.all[measure])],
+    ];
+    cells.forEach(([made_from, build], place) => show(byId('segment-lines').children[i].children[place + 1], made_from, build || (() => made_from)));
   });
 }
 

@@ -13,11 +13,9 @@ function worstFirst(models) {
     || a.model.localeCompare(b.model) || b.version.localeCompare(a.version, 'en', { numeric: true }));
 }
 
-/** The segments of a version, worst first: by what fires, then by how it performs. */
+/** The segments of a version, worst first: the worker has ranked them. */
 function segmentsOf(m, models) {
-  const last = (x) => (known(x.performance.all.accuracy) ? x.performance.all.accuracy : -(x.performance.all.mae || 0));
-  return models.filter((other) => other.segment && sameVersion(m, other))
-    .sort((a, b) => rank(a) - rank(b) || b.firing.length - a.firing.length || last(a) - last(b) || a.segment.localeCompare(b.segment));
+  return models.filter((other) => other.segment && sameVersion(m, other)).sort((a, b) => a.segment_place - b.segment_place);
 }
 
 function renderModels(models, selected) {

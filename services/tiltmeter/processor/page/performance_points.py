@@ -29,12 +29,17 @@ def performance_points(watch: VersionWatch, points: int = POINTS) -> dict[str, A
         "ratio": not regression,
         "step_ms": step_ms,
         "points": [
-            [start_ms, *(_absolute_error(o) if regression else _error_rate(o))]
-            for start_ms, o in slots.items()
-            if (o.sum("scored") if regression else o.classified)
+            [start_ms, *loss] for start_ms, o in slots.items() if (loss := mean_loss(o, regression))[0]
         ],
         **_expected(measured, watch.policy.tolerances),
     }
+
+
+def mean_loss(outcomes: Outcomes, regression: bool) -> tuple[int, float, float, float]:
+    """(labels, error rate or mean absolute error, low, high); the rest is NaN without labels."""
+    if not (outcomes.sum("scored") if regression else outcomes.classified):
+        return 0, math.nan, math.nan, math.nan
+    return _absolute_error(outcomes) if regression else _error_rate(outcomes)
 
 
 def wilson(successes: int, n: int, z: float = _Z) -> tuple[float, float]:
