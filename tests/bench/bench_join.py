@@ -20,7 +20,7 @@ from bench.throughput.events import Event, feedback, model_name, predictions, re
 from tiltmeter.core.join import joiner as joining
 from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
 from tiltmeter.core.join.memory_store import MemoryStore
-from tiltmeter.core.policy import JoinPolicy
+from tiltmeter.core.policy import JoinPolicy, ModelPolicy
 from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.events.columns import LogRecord
 
@@ -76,9 +76,9 @@ class Stopwatch:
         return timed
 
 
-def run(work: Sequence[Batch], book: ReferenceBook, decoding: Stopwatch) -> Costs:
+def run(work: Sequence[Batch], book: ReferenceBook, decoding: Stopwatch, policy: JoinPolicy) -> Costs:
     """The whole stream through a new joiner."""
-    joiner = joining.Joiner(0, MemoryStore(), JoinPolicy(), book)
+    joiner = joining.Joiner(0, MemoryStore(), policy, book)
     costs: Costs = defaultdict(float)
     for position, (side, taken) in enumerate(work):
         times = [time.process_time()]
@@ -105,14 +105,16 @@ def table(
     decoding: Stopwatch,
     models: int = 1,
     joint: bool = True,
+    mmd_share: float = 0.0,
 ) -> None:
     """``joint``: with a reference that says how features go together."""
+    policy = JoinPolicy(default=ModelPolicy(mmd_share=mmd_share))
     profile = reference() if joint else replace(reference(), joint=None)
     profiles = (replace(profile, model=model_name(i, models), reference_id="") for i in range(models))
     work, book = batches(size, events, ahead_ms, models), ReferenceBook(profiles)
     gc.collect()
     gc.freeze()  # the events of the benchmark are not the join's garbage
-    rounds = [run(work, book, decoding) for _ in range(ROUNDS)]
+    rounds = [run(work, book, decoding, policy) for _ in range(ROUNDS)]
     best = {key: min(costs[key] for costs in rounds) / events * 1e6 for key in rounds[0]}
     print(f"{title:42}" + "".join(f"{step:>9}" for step in (*STEPS, "all")) + "   µs of CPU per event")
     for side in (PREDICTIONS, FEEDBACK):
@@ -126,6 +128,7 @@ def main() -> None:
     decoding = Stopwatch()
     table("batches of 4,096", 4_096, EVENTS, IN_TIME, decoding)
     table("batches of 4,096, no joint profile", 4_096, EVENTS, IN_TIME, decoding, joint=False)
+    table("batches of 4,096, mmd_share .1", 4_096, EVENTS, IN_TIME, decoding, mmd_share=0.1)
     table("batches of 4,096, 1,000 models", 4_096, EVENTS // 4, IN_TIME, decoding, models=1_000)
     table("the same, no joint profile", 4_096, EVENTS // 4, IN_TIME, decoding, models=1_000, joint=False)
     table("batches of 4,096, all feedback first", 4_096, EVENTS, AHEAD, decoding)

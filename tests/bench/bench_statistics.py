@@ -8,6 +8,7 @@ from timeit import repeat
 
 import numpy as np
 
+from tiltmeter.core.counting.fill_embedding import embed
 from tiltmeter.core.counting.fill_joint import JointRows
 from tiltmeter.core.drift.adwin import PaneAdwin
 from tiltmeter.core.drift.adwin_gate import gate_excess
@@ -18,6 +19,7 @@ from tiltmeter.core.drift.cdf_detector import CdfDetector
 from tiltmeter.core.drift.distances import coarsen, jensen_shannon, psi, wasserstein
 from tiltmeter.core.drift.error_rate import STEPS, ErrorRateDetector
 from tiltmeter.core.drift.ks import KsBudget, ks_bounds, ks_distance
+from tiltmeter.core.drift.mean_discrepancy import mean_discrepancy
 from tiltmeter.core.drift.principal_components import reconstruction_error
 from tiltmeter.core.drift.rate_bank import RateBank
 from tiltmeter.core.drift.second_moments import SecondMomentDetector, correlations, fourth_powers, moments
@@ -53,7 +55,8 @@ def histograms(rng: np.random.Generator, edges: np.ndarray) -> None:
 def together(rng: np.random.Generator) -> dict[str, Callable[[], object]]:
     """What panes pay for how features go together, per row; returns what a closed pane costs."""
     print(
-        f"\n{'':>8} {'histograms':>12} {'and joint':>12} {'products':>12}   ns per row, {FEATURES} features"
+        f"\n{'':>8} {'histograms':>12} {'and joint':>12} {'products':>12} {'embedding':>12}"
+        f"   ns per row, {FEATURES} features; embedding: per sampled row"
     )
     calls: dict[str, Callable[[], object]] = {}
     for features in (FEATURES, 50):
@@ -62,6 +65,8 @@ def together(rng: np.random.Generator) -> dict[str, Callable[[], object]]:
         profile = build_reference(dict(zip(names, rows.T, strict=True)), model="m", version="1")
         joint = profile.joint
         assert joint is not None
+        assert joint.embedding is not None
+        embedding = joint.embedding
         edges = [profile.features[name].edges for name in names]
 
         def fill(values: np.ndarray, edges: list = edges, joint: JointProfile = joint) -> JointCounts:
@@ -76,21 +81,26 @@ def together(rng: np.random.Generator) -> dict[str, Callable[[], object]]:
 
         for size in (100, 1_000, 4_096, 20_000) if features == FEATURES else ():
             values = np.ascontiguousarray(rows[:size].T)
-            scores = np.rint(values * 32)
+            scores = np.rint(np.clip(values * 32, -127, 127))
             costs = [
                 seconds(lambda values=values: plain(values), 20),
                 seconds(lambda values=values: fill(values), 20),
                 seconds(lambda scores=scores: JointCounts.of(scores, 0), 20),
+                seconds(lambda scores=scores, profile=embedding: embed(profile, scores), 20),
             ]
             print(f"{size:>8,}" + "".join(f" {cost / size * 1e9:>12.0f}" for cost in costs))
         pane = fill(np.ascontiguousarray(rows[:2_000].T))
         powers = fourth_powers(joint, [profile.features[name].counts // 10 for name in names])
+        sampled = embed(embedding, np.rint(np.clip(rows[:2_000].T * 32, -127, 127)))
         detector = SecondMomentDetector(joint, powers * 10, 0.1, 13.0)
         calls |= {
             f"second-moment e-SR, {features} features": lambda d=detector, p=pane, q=powers: d.on_pane(p, q),
             f"correlations, {features} features": lambda p=pane: correlations(p),
             f"reconstruction error, {features} features": lambda p=pane, j=joint: reconstruction_error(
                 moments(p), j.components
+            ),
+            f"mean discrepancy, {features} features": lambda p=sampled, e=embedding: mean_discrepancy(
+                p, e.counts
             ),
         }
     return calls

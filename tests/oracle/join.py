@@ -80,7 +80,7 @@ def _accept(joined: Joined, row: Row, known: list[Row], policy: Any, references:
         joined.counters[("duplicate_predictions" if same else "conflicting_predictions", *names)] += 1
         return
     known.append(row)
-    width = policy.model(row["model"]).pane_ms
+    width, share = policy.model(row["model"]).pane_ms, policy.model(row["model"]).mmd_share
     start = row["at"] // width * width
     if row["seen"] >= start + width + policy.delay_ms:
         joined.counters[("late", "predictions", *names)] += 1
@@ -89,7 +89,7 @@ def _accept(joined: Joined, row: Row, known: list[Row], policy: Any, references:
     name = ("prediction", start, *names)
     if name not in joined.panes:
         joined.panes[name] = prediction_panes.empty(reference)
-    prediction_panes.add(joined.panes[name], row, reference, _task(policy, references, names))
+    prediction_panes.add(joined.panes[name], row, reference, _task(policy, references, names), share)
 
 
 def _task(policy: Any, references: Any, names: tuple[str, str]) -> str:

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left
 from typing import Any
 
-from oracle import joint_counts
+from oracle import joint_counts, mean_embedding
 
 LATENCY_LIMITS_MS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 OK, MISSING, TYPE_ERROR, NONFINITE, OUT_OF_RANGE, UNSEEN = range(6)
@@ -34,7 +34,7 @@ def empty(reference: Any) -> Pane:
     return counts
 
 
-def add(pane: Pane, row: dict[str, Any], reference: Any, task: str) -> None:
+def add(pane: Pane, row: dict[str, Any], reference: Any, task: str, mmd_share: float) -> None:
     """``task``: classification, regression, or auto: a fraction is a number, all else a class."""
     pane["events"] += 1
     pane["weight"] += row["weight"]
@@ -52,6 +52,7 @@ def add(pane: Pane, row: dict[str, Any], reference: Any, task: str) -> None:
         return
     if reference.joint:
         joint_counts.add(pane["joint"], row, reference)
+        mean_embedding.add(pane, row, reference, mmd_share)
     cells = {name: (row["features"].get(name), name in row["nonfinite"]) for name in row["features"]}
     cells.update({name: (row["features"].get(name), True) for name in row["nonfinite"]})
     for name, (value, reported) in cells.items():

@@ -41,6 +41,7 @@ def policy(labels: str) -> ModelPolicy:
         pane_ms=PANE_MS,
         windows={"short": 4, "long": 11},
         maturities=(60_000, 300_000),
+        mmd_share=0.5,
         labels=labels,
         from_first=400,
         silent_windows=1,

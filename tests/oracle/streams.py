@@ -60,7 +60,9 @@ def case(seed: int, size: int = 40, calm: bool = False) -> Case:
         corrections_ms=rng.choice([0, 10 * step, 1000 * step]),
         models={
             "m": ModelPolicy(
-                pane_ms=rng.choice([step, 7 * step]), task=rng.choice(["auto", "auto", "regression"])
+                pane_ms=rng.choice([step, 7 * step]),
+                task=rng.choice(["auto", "auto", "regression"]),
+                mmd_share=(0.0, 0.5, 1.0)[seed % 3],
             ),
             "r": ModelPolicy(pane_ms=10 * step),
         },

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from tiltmeter.core.counting.fill_answers import count_answers, count_few_answers
+from tiltmeter.core.counting.fill_embedding import KeySample
 from tiltmeter.core.counting.fill_few import JointRowsOfPane, count_jointly, fill_few
 from tiltmeter.core.counting.fill_predictions import fill_pane
 from tiltmeter.core.counting.plain_rows import FEW, PlainRows
@@ -97,13 +98,26 @@ def test_a_pane_of_a_few_rows_is_the_pane_of_the_columns(seed: int) -> None:
         for members in (list(range(group.rows.size)), some, some[1:], some[:2], []):
             for given, learning in ((profile, False), (None, True), (None, False)):
                 jointly = rng.random() < 0.8
+                sampled = KeySample(columns.keys).of(rng.choice([0.0, 0.3, 1.0]))
                 task, array = rng.choice(TASKS), np.array(members, dtype=np.int64)
-                slow = fill_pane(KEY, columns, group, array, given, learning, EXPECTED, jointly)
+                slow = fill_pane(
+                    KEY, columns, group, array, given, learning, EXPECTED, jointly, sampled=sampled
+                )
                 good = group.rows[array][columns.ok[group.rows[array]]]
                 slow.answers = count_answers(columns, good, task)
                 joint = together if jointly else None
                 fast = fill_few(
-                    KEY, columns, plain, group, members, given, learning, EXPECTED, jointly=joint, task=task
+                    KEY,
+                    columns,
+                    plain,
+                    group,
+                    members,
+                    given,
+                    learning,
+                    EXPECTED,
+                    jointly=joint,
+                    task=task,
+                    sampled=sampled,
                 )
                 made.append((fast, slow))
     count_jointly(together)

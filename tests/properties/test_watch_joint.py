@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -25,7 +27,9 @@ from tiltmeter.processor.status import version_status
 
 START, PANE_MS, PANES, PER_PANE = 1_700_000_000_000, 1_000, 40, 300
 FLIPPED = range(8, 16)  # panes in which y goes against x
-POLICY = ModelPolicy(pane_ms=PANE_MS, windows={"short": 4}, tolerances=Tolerances(clear_panes=2))
+POLICY = ModelPolicy(
+    pane_ms=PANE_MS, windows={"short": 4}, mmd_share=0.5, tolerances=Tolerances(clear_panes=2)
+)
 LAST = START + (PANES + 2) * PANE_MS
 
 
@@ -83,8 +87,10 @@ def messages(partitions: int, seed: int) -> list[bytes]:
     return order
 
 
-def fold(order: list[bytes], restarts: frozenset[int] = frozenset()) -> tuple[list[dict[str, Any]], Watcher]:
-    watcher = Watcher("m", POLICY, 0, ReferenceBook([reference()]))
+def fold(
+    order: list[bytes], restarts: frozenset[int] = frozenset(), policy: ModelPolicy = POLICY
+) -> tuple[list[dict[str, Any]], Watcher]:
+    watcher = Watcher("m", policy, 0, ReferenceBook([reference()]))
     alerts: list[dict[str, Any]] = []
     for place, raw in enumerate(order):
         message = read_message(raw)
@@ -93,7 +99,7 @@ def fold(order: list[bytes], restarts: frozenset[int] = frozenset()) -> tuple[li
         alerts += watcher.advance()[1]
         if place in restarts:
             snapshot = watcher.snapshot()
-            watcher = Watcher("m", POLICY, 0, ReferenceBook([reference()]))
+            watcher = Watcher("m", policy, 0, ReferenceBook([reference()]))
             watcher.restore(snapshot)
             assert watcher.snapshot() == snapshot
     return alerts, watcher
@@ -124,6 +130,7 @@ def test_partitions_batches_and_restarts_do_not_show(partitions: int, seed: int)
     assert alerts == told
     assert orjson.loads(watcher.snapshot())["versions"][0] == state
     assert state["joint"] is not None
+    assert state["total"]["embedding"]["rows"] == pytest.approx(0.5 * PANES * (PER_PANE - 3), rel=0.03)
 
 
 def test_metrics_and_status_tell_how_far_and_which_pair() -> None:
@@ -145,8 +152,25 @@ def test_metrics_and_status_tell_how_far_and_which_pair() -> None:
     assert samples["correlation_change", "short"] == pytest.approx(1.58, abs=0.04)
     assert samples["reconstruction_error_ratio", "short"] > 5
     assert samples["outlier_ratio", "short"] < 0.02
+    assert samples["drift_mmd", "short"] > 0.3
+    assert told["mmd"] == samples["drift_mmd", "short"]
+    assert told["mmd_rows"] == watch.predictions["short"].total.embedding.rows > 500
     assert samples["drift_evidence_ratio", "e_sr", "(correlations)"] > 1
     assert samples["drift_evidence_ratio", "e_sr", "(outliers)"] < 1
+
+
+@pytest.mark.parametrize(("share", "enough"), [(0.0, 1), (0.5, 1), (0.5, 10_000)])
+def test_mmd_alarms_nothing_is_nan_of_few_rows_and_absent_where_nobody_asks(
+    share: float, enough: int
+) -> None:
+    tolerances = replace(POLICY.tolerances, min_samples=enough)
+    alerts, watcher = fold(messages(1, 0), policy=replace(POLICY, mmd_share=share, tolerances=tolerances))
+    assert alerts == undisturbed()[0]
+    watch = watcher.versions["1", ""]
+    found = [s.value for part in drift_parts(watch) for s in part if s.metric == "drift_mmd"]
+    assert len(found) == (share > 0)
+    assert all(math.isnan(value) is (enough > 1) for value in found)
+    assert ("mmd" in version_status(watcher, watch)["joint"]["short"]) is (share > 0)
 
 
 def test_another_reference_withdraws_the_alert_and_one_without_a_joint_profile_ends_the_watch() -> None:

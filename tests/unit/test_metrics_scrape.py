@@ -20,8 +20,8 @@ from tiltmeter.metrics.join_samples import REASONS
 from tiltmeter.metrics.table import METRICS
 
 Series = list[tuple[dict[str, str], float]]
-#: These need what is not in this scene: an expectation, an engine with a broker, scores, latencies, river, a bad
-#: weight.
+#: These need what is not in this scene: an expectation, an engine with a broker, scores, latencies, river, an
+#: mmd_share, a bad weight.
 ELSEWHERE = {
     "expectation_violations",
     "consumer_lag_records",
@@ -34,6 +34,7 @@ ELSEWHERE = {
     "calibration_in_the_large",
     "expected_calibration_error",
     "comparison_drifts",
+    "drift_mmd",
     "serving_latency_seconds",
     "imperfect_fields",
     "estimated_accuracy_ratio",

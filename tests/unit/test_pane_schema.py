@@ -23,15 +23,19 @@ def _log(*events: dict[str, object]) -> list[LogRecord]:
 @pytest.mark.parametrize("half", [0, 0.5], ids=["classification", "regression"])
 def test_every_pane_of_a_small_stream_validates_and_loses_nothing(half: float) -> None:
     reference = build_reference(
-        {"x": [float(i) for i in range(500)], "c": ["a", "b"] * 250},
+        {
+            "x": [float(i) for i in range(500)],
+            "y": [float(i * i % 77) for i in range(500)],
+            "c": ["a", "b"] * 250,
+        },
         model="m",
         version="1",
         predictions=[0, 1 + half] * 250,
         labels=[0, 1 + half] * 250,
     )
-    policy = JoinPolicy(delay_ms=0, default=ModelPolicy(pane_ms=1_000))
+    policy = JoinPolicy(delay_ms=0, default=ModelPolicy(pane_ms=1_000, mmd_share=1.0))
     joiner = Joiner(0, MemoryStore(), policy, ReferenceBook([reference]))
-    event = {"model": "m", "version": "1", "features": {"x": 3.5, "c": "z", "y": 1}, "score": 0.5}
+    event = {"model": "m", "version": "1", "features": {"x": 3.5, "c": "z", "y": 1, "z": 1}, "score": 0.5}
     predictions = _log(
         *({**event, "prediction_id": str(i), "at": i * 400, "prediction": i % 2 + half} for i in range(20)),
     )
@@ -46,6 +50,7 @@ def test_every_pane_of_a_small_stream_validates_and_loses_nothing(half: float) -
         joiner.apply(decision, offset)
     panes = joiner.outbox()
     assert {type(pane).__name__ for pane in panes} == {"PredictionPane", "LabelPane"}
+    assert any("embedding" in pane.to_wire() for pane in panes)
     for pane in panes:
         raw = pane_message(pane, partition=0, epoch=1)
         described = orjson.loads(Pane.model_validate_json(raw).to_json())

@@ -51,6 +51,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("[processor]\nport = 70000\n", "processor.port"),
         ('[models.churn]\ndetection_window = "week"\n', "models.churn"),
         ("[models.churn]\nwindows = { short = 0 }\n", "models.churn"),
+        ("[models.churn]\nmmd_share = 0.1\njoint = false\n", "models.churn"),
+        ("[models.churn]\nmmd_share = 1.1\n", "models.churn.mmd_share"),
         ("[default.tolerances]\nfeature_ks = 1.5\n", "default.tolerances.feature_ks"),
         ("[default.weights]\nperformance = 0.6\n", "default.weights"),
         ("[models.churn.weights]\nquality = 0\n", "models.churn.weights.quality"),

@@ -58,6 +58,7 @@ class ModelPolicy:
     weights: Weights = field(default_factory=Weights)
     from_first: int = 0  # learn a reference from so many first predictions, if there is none; 0: never
     joint: bool = True  # watch how features go together, where the reference says how they did
+    mmd_share: float = 0.0  # of the rows, for the mean embedding; needs joint. 0: no mmd
     labels: str = "arrival"  # arrival | maturity: which error rate may page (docs/late-labels.md)
     maturities: tuple[int, ...] = (HOUR, DAY, 7 * DAY, 30 * DAY)  # ages at which labels are judged
     quantile: float = 0.5  # regression: of the pinball loss that is shown

@@ -82,6 +82,14 @@ class JointCounts(WireModel):
     products: list[int]
 
 
+class EmbeddingCounts(WireModel):
+    """The mean embedding of a sample of those rows. ``sums`` with 14 fraction bits: of the cosines of 128 random
+    projections of a row's scores, then of the sines. Which projections, the reference says."""
+
+    rows: Count
+    sums: list[int] = Field(min_length=256, max_length=256)
+
+
 class PredictionPane(WireModel):
     """Predictions whose ``at`` lies in ``[start, start + width)``. All numbers merge by addition."""
 
@@ -109,6 +117,9 @@ class PredictionPane(WireModel):
     answers: Answers | None = None
     lifted: bool = Field(description="Closed or filled under a lifted watermark: a replay may differ here.")
     joint: JointCounts | None = Field(None, description="Absent: the reference has no joint profile.")
+    embedding: EmbeddingCounts | None = Field(
+        None, description="Absent: no row was sampled; the model's mmd_share may be 0."
+    )
 
 
 class Scores(WireModel):

@@ -102,6 +102,9 @@ def _joint(watch: VersionWatch, window: str, total: PredictionPane) -> Iterator[
         ("outlier_ratio", drift.outlier_ratio),
     ):
         yield Sample(name, (*of, window), value if drift.rows >= watch.min_samples else math.nan)
+    mmd = watch.joint.mmd(total)
+    if mmd is not None:
+        yield Sample("drift_mmd", (*of, window), mmd.mmd if mmd.rows >= watch.min_samples else math.nan)
     if window == watch.policy.detection_window:
         for subject, evidence in watch.joint.evidence().items():
             yield Sample("drift_evidence_ratio", (*of, "e_sr", subject), evidence.ratio)

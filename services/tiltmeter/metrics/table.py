@@ -192,6 +192,12 @@ _ALL = [
         (*MODEL, "window"),
     ),
     Metric(
+        "drift_mmd",
+        "gauge",
+        "Maximum mean discrepancy of the numeric features' ranks together, on a sample; if mmd_share is set.",
+        (*MODEL, "window"),
+    ),
+    Metric(
         "drift_evidence_ratio",
         "gauge",
         "Log evidence over log threshold, or proved KS distance over tolerance; 1 alarms.",

@@ -99,6 +99,11 @@ def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
                 "correlation": [_number(j.before), _number(j.now)],
                 "reconstruction_error_ratio": _number(j.reconstruction),
                 "outlier_ratio": _number(j.outlier_ratio),
+                **(
+                    {"mmd": _number(m.mmd), "mmd_rows": m.rows}
+                    if (m := watch.joint.mmd(window.total))
+                    else {}
+                ),
             }
             for name, window in watch.predictions.items()
             if watch.joint is not None and (j := watch.joint.drift(window.total)).rows

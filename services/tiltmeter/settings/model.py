@@ -94,6 +94,12 @@ class ModelSettings(Section):
     joint: bool = Field(
         True, description="Count how features go together, where the reference says how they did."
     )
+    mmd_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the rows from which tiltmeter_drift_mmd is computed; 0: it is not.",
+    )
     labels: Literal["arrival", "maturity"] = Field(
         "arrival", description="Which error rate may alarm: by arrival of labels, or at fixed ages."
     )
@@ -128,6 +134,8 @@ class ModelSettings(Section):
             raise ValueError(
                 f"detection_window {self.detection_window!r} is not one of {sorted(self.windows)}"
             )
+        if self.mmd_share and not self.joint:
+            raise ValueError("mmd_share needs joint = true: mmd is of the scores that are counted there")
         for name, panes in self.windows.items():
             if not 1 <= panes <= 100_000:
                 raise ValueError(f"windows.{name} is {panes}; a window has 1 to 100000 panes")
@@ -162,6 +170,7 @@ class ModelSettings(Section):
             weights=Weights(**self.weights.model_dump()),
             from_first=self.from_first,
             joint=self.joint,
+            mmd_share=self.mmd_share,
             labels=self.labels,
             maturities=self.maturities,
             quantile=self.quantile,

@@ -55,9 +55,11 @@ def fill_few(
     *,
     jointly: list[JointRowsOfPane] | None,
     task: str,
+    sampled: Mask | None = None,
 ) -> PredictionPane:
     """As :mod:`~tiltmeter.core.counting.fill_predictions`, for a few ``members``, with the answers to a ``task``;
-    ``plain`` are the columns. What has to be counted jointly is put into ``jointly``, for :func:`count_jointly`."""
+    ``plain`` are the columns. What has to be counted jointly is put into ``jointly``, for :func:`count_jointly`.
+    """
     every = group.rows.tolist()
     rows = every if len(members) == len(every) else [every[i] for i in members]
     ok = [plain.ok[row] for row in rows]
@@ -73,7 +75,8 @@ def fill_few(
     if expected:
         pane.expectations = count_violations(expected, group.features, np.array(members, dtype=np.int64))
     if reference is not None:
-        _count_features(pane, group, members, reference, jointly)
+        chosen = None if sampled is None else sampled[rows]
+        _count_features(pane, group, members, reference, jointly, chosen)
         pane.output = _count_output(plain, rows, reference.prediction)
     elif learning:
         count_unreferenced(pane, columns, group, np.array(members, dtype=np.int64))
@@ -82,8 +85,8 @@ def fill_few(
 
 def count_jointly(rows: Sequence[JointRowsOfPane]) -> None:
     """Give each pane its joint counts."""
-    for (pane, _), counts in zip(rows, counts_of([joint for _, joint in rows]), strict=True):
-        pane.joint = counts
+    for (pane, joint), counts in zip(rows, counts_of([joint for _, joint in rows]), strict=True):
+        pane.joint, pane.embedding = counts, joint.embedding()
 
 
 def _count_scores(pane: PredictionPane, plain: PlainRows, rows: Sequence[int]) -> None:
@@ -108,9 +111,11 @@ def _count_features(
     members: list[int],
     reference: ReferenceProfile,
     jointly: list[JointRowsOfPane] | None,
+    sampled: Mask | None,
 ) -> None:
-    joint = JointRows(reference.joint, len(members)) if jointly is not None and reference.joint else None
-    if jointly is not None and joint is not None:
+    joint = None
+    if jointly is not None and reference.joint:
+        joint = JointRows(reference.joint, len(members), sampled)
         jointly.append((pane, joint))
     whole = len(members) == group.rows.size
     all_numbers = None  # the states of a column of numbers, which other columns often share

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tiltmeter.core.counting.fill_embedding import embed
+from tiltmeter.core.panes.embedding_counts import EmbeddingCounts
 from tiltmeter.core.panes.joint_counts import JointCounts, upper_triangle
 from tiltmeter.core.reference.joint_profile import JointProfile
 from tiltmeter.events.columns import Float64
@@ -36,10 +38,12 @@ def distances(values: Float64, centres: Float64, scales: Float64) -> Float64:
 
 
 class JointRows:
-    """Collects the cells of ``rows`` rows, feature by feature, as they are binned for the histograms anyway."""
+    """Collects the cells of ``rows`` rows, feature by feature, as they are binned for the histograms anyway.
+    ``sampled``: which of them are for the mean embedding; None: none."""
 
-    def __init__(self, profile: JointProfile, rows: int) -> None:
+    def __init__(self, profile: JointProfile, rows: int, sampled: Mask | None = None) -> None:
         self.profile = profile
+        self._sampled = sampled
         self._scores = np.empty((len(profile.features), rows))
         self._values = np.empty((len(profile.features), rows))
         self._complete: Mask | None = None  # none: all of them
@@ -71,6 +75,15 @@ class JointRows:
             return JointCounts.empty(len(self.profile.features))
         far = distances(values, self.profile.centres, self.profile.scales) > self.profile.threshold
         return JointCounts.of(scores, int(np.count_nonzero(far)))
+
+    def embedding(self) -> EmbeddingCounts | None:
+        """Of the sampled complete rows; None: there are none, or the reference has no embedding."""
+        chosen, profile = self._sampled, self.profile.embedding
+        if chosen is None or profile is None:
+            return None
+        if self._complete is not None:
+            chosen = chosen & self._complete
+        return embed(profile, self._scores[:, chosen]) if chosen.any() else None
 
 
 def counts_of(several: Sequence[JointRows]) -> list[JointCounts]:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from tiltmeter.core.counting.fill_joint import JointRows
+from tiltmeter.core.counting.fill_joint import JointRows, Mask
 from tiltmeter.core.counting.fill_unreferenced import count_unreferenced
 from tiltmeter.core.counting.known_categories import OTHER, by_known
 from tiltmeter.core.expectations import Expectation, count_violations
@@ -50,6 +50,8 @@ def fill_pane(
     learning: bool = False,
     expected: Mapping[str, Expectation] = MappingProxyType({}),
     jointly: bool = True,
+    *,
+    sampled: Mask | None = None,
 ) -> PredictionPane:
     """One pane from ``members``: positions within ``group.rows`` (not within the batch), ascending.
 
@@ -57,7 +59,8 @@ def fill_pane(
     their missing outputs are not drift. With a reference exactly its features are counted, and other names
     together. Without one there is nothing to bin against, so features are counted only if one is being learned.
     Missing cells are not stored: they are what is left of the events (see :func:`complete_missing`).
-    ``jointly``: count how features go together, too, if the reference says how.
+    ``jointly``: count how features go together, too, if the reference says how; and the mean embedding of those
+    rows of the batch that are ``sampled``, bool[n].
     """
     rows = group.rows[members]
     ok = columns.ok[rows]
@@ -83,10 +86,13 @@ def fill_pane(
 
     pane.expectations = count_violations(expected, group.features, members)
     if reference is not None:
-        joint = JointRows(reference.joint, members.size) if jointly and reference.joint else None
+        joint = None
+        if jointly and reference.joint:
+            joint = JointRows(reference.joint, members.size, None if sampled is None else sampled[rows])
         for name, profile in reference.features.items():
             pane.features[name] = _count(name, profile, group.features.get(name), members, joint)
-        pane.joint = joint.counts() if joint else None
+        if joint:
+            pane.joint, pane.embedding = joint.counts(), joint.embedding()
         for name, column in group.features.items():
             if name not in reference.features:
                 pane.unknown_features += int(np.count_nonzero(column.states[members] != CELL_MISSING))

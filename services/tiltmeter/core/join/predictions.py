@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiltmeter.core.counting.fill_answers import count_answers
+from tiltmeter.core.counting.fill_embedding import KeySample
 from tiltmeter.core.counting.fill_few import JointRowsOfPane, count_jointly, fill_few
 from tiltmeter.core.counting.fill_predictions import fill_pane
 from tiltmeter.core.counting.plain_rows import PlainRows
@@ -116,13 +117,14 @@ def _fill_panes(
     start = columns.at_ms // width * width
     late = fresh & (seen >= start + width + draft.policy.delay_ms)
     taken, plain, any_lifted = fresh & ~late, PlainRows(columns), bool(lifted.any())
-    parts = Parts(taken, start)
+    parts, sample = Parts(taken, start), KeySample(columns.keys)
     jointly: list[JointRowsOfPane] = []
     n_late = np.bincount(columns.group[late], minlength=len(columns.groups)).tolist()
     first = numbers[[group.rows[0] for group in columns.groups]].tolist()
     for i, (group, own) in enumerate(zip(columns.groups, segments, strict=True)):
         model, version = draft.names(first[i])
         policy, task = draft.policy.model(model), draft.labelling.task(first[i])
+        sampled = sample.of(policy.mmd_share)
         if n_late[i]:
             draft.count(counter("late", PREDICTIONS, model, version), n_late[i])
         for segment, start_ms, chosen in parts.of(group.rows, own):
@@ -140,10 +142,21 @@ def _fill_panes(
                     expected,
                     jointly=jointly if policy.joint else None,
                     task=task,
+                    sampled=sampled,
                 )
             else:
                 rows = group.rows[chosen]
-                pane = fill_pane(key, columns, group, chosen, reference, learning, expected, policy.joint)
+                pane = fill_pane(
+                    key,
+                    columns,
+                    group,
+                    chosen,
+                    reference,
+                    learning,
+                    expected,
+                    policy.joint,
+                    sampled=sampled,
+                )
                 pane.answers = count_answers(columns, rows[columns.ok[rows]], task)
             pane.lifted = any_lifted and bool(lifted[group.rows[chosen]].any())
             draft.decision.panes.append(pane)

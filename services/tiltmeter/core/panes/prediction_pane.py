@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tiltmeter.core.panes.answers import Answers
+from tiltmeter.core.panes.embedding_counts import EmbeddingCounts
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.joint_counts import JointCounts
 from tiltmeter.core.panes.kept_names import MOST_FEATURES, MOST_TEXTS, only_kept
@@ -32,7 +33,7 @@ class PredictionPane:
     expects something, the cells that broke it (:data:`tiltmeter.core.expectations.VIOLATIONS`); it needs no
     reference. ``lifted``: closed or filled under a lifted watermark (semantics 5), so a replay may place events
     differently. ``joint`` is absent where the reference has no joint profile, or the model's policy asks for
-    none."""
+    none; ``embedding``, too, and where no row was sampled."""
 
     key: PaneKey
     reference_id: str = ""
@@ -49,6 +50,7 @@ class PredictionPane:
     answers: Answers = field(default_factory=Answers)
     lifted: bool = False
     joint: JointCounts | None = None
+    embedding: EmbeddingCounts | None = None
 
     def add(self, other: PredictionPane, sign: int = 1) -> None:
         """Merge a pane of the same reference; ``sign=-1`` takes one out of a window again."""
@@ -73,6 +75,10 @@ class PredictionPane:
             if self.joint is None:
                 self.joint = JointCounts.empty(other.joint.sums.size)
             self.joint.add(other.joint, sign)
+        if other.embedding is not None:
+            if self.embedding is None:
+                self.embedding = EmbeddingCounts.empty()
+            self.embedding.add(other.embedding, sign)
 
     def _add_features(self, other: PredictionPane, sign: int) -> None:
         for name, counts in other.features.items():
@@ -120,6 +126,8 @@ class PredictionPane:
             wire["answers"] = self.answers.to_wire()
         if self.joint is not None:
             wire["joint"] = self.joint.to_wire()
+        if self.embedding is not None and self.embedding.rows:
+            wire["embedding"] = self.embedding.to_wire()
         return wire
 
     @classmethod
@@ -144,4 +152,5 @@ class PredictionPane:
             answers=Answers.from_wire(wire["answers"]) if "answers" in wire else Answers(),
             lifted=wire["lifted"],
             joint=JointCounts.from_wire(wire["joint"]) if "joint" in wire else None,
+            embedding=EmbeddingCounts.from_wire(wire["embedding"]) if "embedding" in wire else None,
         )

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tiltmeter.core.panes.joint_counts import JointCounts
+from tiltmeter.core.reference.embedding_profile import EmbeddingProfile
 from tiltmeter.events.columns import Float64
 
 #: At most so many features: 1,275 products of two.
@@ -30,6 +31,7 @@ class JointProfile:
     their ``outliers`` exceed ``threshold``, the 99.9 % quantile of the rows' distance (see
     ``panes.fill_joint.distances``) with ``centres`` and ``scales``, float64[d]. ``components``: float64[d, k],
     orthonormal columns up to rounding, the k ≥ 1 principal components that hold at least 65 % of the variance.
+    ``embedding``: None in references of before there was one.
     """
 
     features: tuple[str, ...]
@@ -39,6 +41,7 @@ class JointProfile:
     centres: Float64
     scales: Float64
     threshold: int
+    embedding: EmbeddingProfile | None = None
     position: Mapping[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +56,7 @@ class JointProfile:
             "centres": self.centres.tolist(),
             "scales": self.scales.tolist(),
             "threshold": self.threshold,
+            **({"embedding": self.embedding.to_wire()} if self.embedding else {}),
         }
 
     @classmethod
@@ -67,4 +71,5 @@ class JointProfile:
         sizes = (len(scores), counts.sums.size, centres.size, scales.size)
         if sizes != (d,) * 4 or counts.products.size != d * (d + 1) // 2:
             raise ValueError(f"{d} features, but {sizes} tables, sums, centres and scales")
-        return cls(features, scores, counts, components, centres, scales, wire["threshold"])
+        embedding = EmbeddingProfile.from_wire(wire["embedding"], d) if wire.get("embedding") else None
+        return cls(features, scores, counts, components, centres, scales, wire["threshold"], embedding)

@@ -16,6 +16,7 @@ from tiltmeter.core.panes.histogram import counts_and_scores
 from tiltmeter.core.panes.joint_counts import LARGEST, ONE, JointCounts
 from tiltmeter.core.reference.joint_profile import MOST_JOINT_FEATURES, JointProfile
 from tiltmeter.core.reference.profile import NumericFeature
+from tiltmeter.core.reference_building.embedding_builder import build_embedding
 from tiltmeter.events.columns import Float64, Int64
 
 #: A feature with a larger share of its values in one bin hardly varies: its products say nothing.
@@ -59,7 +60,12 @@ def build_joint(
     for name, row, table in zip(names, values, profile.scores, strict=True):
         rows.put(name, row, counts_and_scores(profiles[name].edges, row, table)[1], None)
     counts = rows.counts()
-    return replace(profile, counts=counts, components=main_components(moments(counts)))
+    return replace(
+        profile,
+        counts=counts,
+        components=main_components(moments(counts)),
+        embedding=build_embedding(rows.complete()[0]),
+    )
 
 
 def _chosen(columns: Mapping[str, Float64], profiles: Mapping[str, NumericFeature]) -> list[str]:

@@ -182,6 +182,26 @@ class DriftFamilies:
                 alone = family.log_threshold + math.log(len(family.members))
                 yield "e_sr", name, max(log_m.get((name, 0), 0.0) / alone, 0.0)
 
+    def near_alarm(
+        self, window: Counts, share: float, suspected: Callable[[Mapping[str, float]], set[str]]
+    ) -> Iterator[tuple[str, float]]:
+        """(name, ratio) as :meth:`evidence_ratios`, of those with at least ``share`` of an alarm: few are, so it
+        costs a fraction. A name may come twice, by either detector. ``suspected``: as in :meth:`on_pane`, at that
+        share of the tolerance."""
+        alone = {
+            name: family.log_threshold + math.log(len(family.members))
+            for family in self._families.values()
+            for name in family.members
+        }
+        above = self._evidence.above({name: share * threshold for name, threshold in alone.items()})
+        log_m = self._evidence.log_evidence({(name, level) for name, level in above if level == 0})
+        yield from ((name, m / alone[name]) for (name, _), m in log_m.items() if m >= share * alone[name])
+        phi = {name: self._evidence.phi(name) for name in self.watched}
+        for name in suspected(phi):
+            low = self.watched[name].drift(window(name), phi[name]).low
+            if low >= share * self.tolerance:
+                yield name, low / self.tolerance
+
     def phi(self, name: str) -> float:
         """Over-dispersion as it is used for the next pane of a distribution, learned or not."""
         return self._evidence.phi(name)

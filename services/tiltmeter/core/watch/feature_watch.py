@@ -61,21 +61,12 @@ class FeatureWatch:
         return self._families.evidence_ratios(partial(counts_of, window))
 
     def near_alarm(self, window: PredictionPane, share: float) -> Iterator[tuple[str, float]]:
-        """(name, ratio) as :meth:`evidence_ratios`, of those with at least ``share`` of an alarm: few are, so it
-        costs a fraction. A name may come twice, by either detector."""
-        alone = {
-            name: family.log_threshold + math.log(len(family.members))
-            for family in self._families.values()
-            for name in family.members
-        }
-        above = self._evidence.above({name: share * threshold for name, threshold in alone.items()})
-        log_m = self._evidence.log_evidence({(name, level) for name, level in above if level == 0})
-        yield from ((name, m / alone[name]) for (name, _), m in log_m.items() if m >= share * alone[name])
-        phi, tolerance = {name: self._evidence.phi(name) for name in self._watched}, self._tolerances[0]
-        for name in self._screen.beyond(window, phi, share * tolerance):
-            low = self._watched[name].drift(counts_of(window, name), phi[name]).low
-            if low >= share * tolerance:
-                yield name, low / tolerance
+        """:meth:`DriftFamilies.near_alarm`, ``window`` being the sum over the detection window."""
+
+        def suspected(phi: Mapping[str, float]) -> set[str]:
+            return self._screen.beyond(window, phi, share * self._families.tolerance)
+
+        return self._families.near_alarm(partial(counts_of, window), share, suspected)
 
     def overdispersion(self) -> dict[str, float | None]:
         """phi by name; None while it is being learned."""

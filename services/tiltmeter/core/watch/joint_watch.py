@@ -12,6 +12,7 @@ import numpy as np
 
 from tiltmeter.core.drift.e_detector import Evidence
 from tiltmeter.core.drift.error_rate import ErrorRateDetector
+from tiltmeter.core.drift.mean_discrepancy import MeanDiscrepancy, mean_discrepancy
 from tiltmeter.core.drift.principal_components import reconstruction_error
 from tiltmeter.core.drift.second_moments import (
     SecondMomentDetector,
@@ -21,6 +22,7 @@ from tiltmeter.core.drift.second_moments import (
     pair_names,
 )
 from tiltmeter.core.drift.snapshot import SnapshotMismatchError
+from tiltmeter.core.panes.embedding_counts import EmbeddingCounts
 from tiltmeter.core.panes.joint_counts import JointCounts
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.prediction_pane import PredictionPane
@@ -145,6 +147,14 @@ class JointWatch:
         ratio = error / self._reconstruction if self._reconstruction > 0 else math.nan
         pair = pair_names(self._joint.features, most)
         return JointDrift(counts.rows, pair, before, now, ratio, counts.outliers / counts.rows)
+
+    def mmd(self, total: PredictionPane) -> MeanDiscrepancy | None:
+        """Of a window, for whoever looks: no alert asks. None: the policy asks for none, or the reference is of
+        before there were embeddings."""
+        embedding = self._joint.embedding
+        if embedding is None or not self._policy.mmd_share:
+            return None
+        return mean_discrepancy(total.embedding or EmbeddingCounts.empty(), embedding.counts)
 
     def evidence(self) -> dict[str, Evidence]:
         """Where the detector of each alert stands."""

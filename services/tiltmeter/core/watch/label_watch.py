@@ -116,6 +116,13 @@ class LabelWatch:
         total = self._window.total
         return self._families.evidence_ratios(lambda _: total)
 
+    def near_alarm(self, share: float) -> Iterator[tuple[str, float]]:
+        """:meth:`DriftFamilies.near_alarm`; nothing where labels raise no alarm."""
+        total = self._window.total
+        return (
+            self._families.near_alarm(lambda _: total, share, lambda _: {LABEL}) if self._alarms else iter(())
+        )
+
     def overdispersion(self) -> dict[str, float | None]:
         """phi under :data:`LABEL`; None while it is being learned."""
         return self._families.overdispersion()

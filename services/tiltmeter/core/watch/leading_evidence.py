@@ -44,12 +44,15 @@ def largest(evidence: Iterable[tuple[str, float]]) -> Leading | None:
 def near_evidence(watch: VersionWatch) -> Iterator[tuple[str, float]]:
     """(subject in words, ratio) of every detector whose evidence is an alarm from 1 on; of distributions, where it is
     costly, only from :data:`NEAR` on."""
-    for _, subject, ratio in watch.performance.alarming_ratios():
+    for _, subject, ratio in watch.labelled.performance.alarming_ratios():
         yield subject, ratio
     if watch.features is not None:
         window = watch.predictions[watch.policy.detection_window].total
         for name, ratio in watch.features.near_alarm(window, NEAR):
             yield f"drift of {'predictions' if name == OUTPUT else name}", ratio
+    if watch.labelled.drift is not None:
+        for _, ratio in watch.labelled.drift.near_alarm(NEAR):
+            yield "drift of labels", ratio
     if watch.joint is not None and watch.policy.joint:
         yield "outliers", watch.joint.evidence()[OUTLIERS].ratio
     for name, ratio in watch.quality.evidence_ratios().items():

@@ -33,7 +33,7 @@ def segment_places(shown: Iterable[VersionWatch]) -> dict[tuple[str, str], dict[
 def standing(watch: VersionWatch, whole: VersionWatch | None) -> Standing:
     """Of a segment; without its whole nothing can be behind it."""
     firing = [alert.names for alert in watch.alerts() if alert.firing]
-    referred = watch.features is not None or bool(watch.performance.evidence)
+    referred = watch.features is not None or bool(watch.labelled.performance.evidence)
     comparable, gap = (False, None) if whole is None else gap_to(watch, whole)
     return Standing(watch.segment, firing, leading_evidence(watch), gap, comparable or referred)
 
@@ -42,12 +42,12 @@ def gap_to(watch: VersionWatch, whole: VersionWatch) -> tuple[bool, Gap | None]:
     """Over the longest window: are there ``min_samples`` labels on both sides, of the same time, and is the whole
     better than the segment's 95 % interval? Of as many segments as there may be, some would always look worse."""
     window, panes = max(whole.policy.windows.items(), key=lambda item: (item[1], item[0]))
-    last, newest = watch.last_label_pane, whole.last_label_pane
+    last, newest = watch.labelled.last_pane, whole.labelled.last_pane
     if last is None or newest is None or newest - last >= panes * whole.policy.pane_ms:
         return False, None
-    regression, least = whole.performance.regression, max(whole.min_samples, 1)
+    regression, least = whole.labelled.performance.regression, max(whole.min_samples, 1)
     (labels, here, low, _), (every, of_all, *_) = (
-        mean_loss(of.labels[window].total, regression) for of in (watch, whole)
+        mean_loss(of.labelled.windows[window].total, regression) for of in (watch, whole)
     )
     if min(labels, every) < least:
         return False, None
