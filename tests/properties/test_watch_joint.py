@@ -28,7 +28,10 @@ from tiltmeter.processor.status import version_status
 START, PANE_MS, PANES, PER_PANE = 1_700_000_000_000, 1_000, 40, 300
 FLIPPED = range(8, 16)  # panes in which y goes against x
 POLICY = ModelPolicy(
-    pane_ms=PANE_MS, windows={"short": 4}, mmd_share=0.5, tolerances=Tolerances(clear_panes=2)
+    pane_ms=PANE_MS,
+    windows={"short": 4},
+    mmd_share=0.5,
+    tolerances=Tolerances(clear_panes=2, learning_panes=0),
 )
 LAST = START + (PANES + 2) * PANE_MS
 

@@ -249,6 +249,32 @@ def test_a_flush_returns_when_the_failure_has_been_counted_and_said() -> None:
         emitter.close()
 
 
+def test_a_log_handler_that_raises_reaches_neither_the_caller_nor_the_sender() -> None:
+    class Broken(logging.Handler):
+        told = 0
+
+        def handle(self, record: logging.LogRecord) -> bool:
+            self.told += 1
+            raise RuntimeError("the log is full")
+
+    broken, logger = Broken(), logging.getLogger("tiltmeter.emitter")
+    transport = MemoryTransport()
+    transport.refuse("Broker: Unknown topic or partition")
+    emitter = emitter_over(transport)
+    logger.addHandler(broken)
+    try:
+        emitter.prediction({}, object())
+        emitter.prediction({}, 1)
+        assert emitter.flush()
+        emitter.prediction({}, 1)
+        assert emitter.flush()
+    finally:
+        logger.removeHandler(broken)
+    assert broken.told == 2
+    assert emitter.stats().failed_delivery == 2
+    emitter.close()
+
+
 def test_a_complaint_never_shows_text_of_the_callers_objects(caplog: pytest.LogCaptureFixture) -> None:
     class SecretError(Exception):
         pass

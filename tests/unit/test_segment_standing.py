@@ -34,9 +34,9 @@ POLICY = ModelPolicy(
 def watch(segment: str, outcomes: Outcomes, at_ms: int = 0, task: str = "classification") -> VersionWatch:
     """One that has seen these labels in a pane."""
     made = VersionWatch(PaneKey(0, WIDTH, "m", "1", segment), replace(POLICY, task=task), ReferenceBook())
-    for window in made.labels.values():
+    for window in made.labelled.windows.values():
         window.add(at_ms, outcomes)
-    made.last_label_pane = at_ms + WIDTH
+    made.labelled.last_pane = at_ms + WIDTH
     return made
 
 

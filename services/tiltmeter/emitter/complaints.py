@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 logger = logging.getLogger("tiltmeter.emitter")
 
@@ -23,4 +24,6 @@ class Complaints:
         if last_ms is not None and 0 <= now_ms - last_ms < INTERVAL_MS:
             return
         self._last_ms[kind] = now_ms
-        logger.warning(message + " Further lines of this kind follow at most once a minute.", *details)
+        # A handler is the service's own code. One that raises must neither reach the caller nor end the sender.
+        with suppress(Exception):
+            logger.warning(message + " Further lines of this kind follow at most once a minute.", *details)
