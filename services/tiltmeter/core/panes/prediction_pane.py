@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tiltmeter.core.panes.answers import Answers
+from tiltmeter.core.panes.counts_wire import counts_from_wire, counts_to_wire
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.joint_counts import JointCounts
 from tiltmeter.core.panes.kept_names import MOST_FEATURES, MOST_TEXTS, only_kept
@@ -93,6 +94,10 @@ class PredictionPane:
 
     def to_wire(self) -> dict[str, Any]:
         """JSON-able; features in name order, so equal panes give equal bytes."""
+        names = sorted(self.features)
+        (*features, output), joint = counts_to_wire(
+            [*map(self.features.__getitem__, names), self.output], self.joint
+        )
         wire: dict[str, Any] = {
             "kind": "prediction",
             "model": self.key.model,
@@ -105,8 +110,8 @@ class PredictionPane:
             "weight": self.weight,
             "errors": self.errors,
             "unknown_features": self.unknown_features,
-            "features": {name: self.features[name].to_wire() for name in sorted(self.features)},
-            "output": self.output.to_wire(),
+            "features": dict(zip(names, features, strict=True)),
+            "output": output,
             "scores": self.scores.tolist(),
             "latencies": self.latencies.tolist(),
             "latency_us": self.latency_us,
@@ -118,13 +123,15 @@ class PredictionPane:
             }
         if self.answers:
             wire["answers"] = self.answers.to_wire()
-        if self.joint is not None:
-            wire["joint"] = self.joint.to_wire()
+        if joint is not None:
+            wire["joint"] = joint
         return wire
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> PredictionPane:
         key = PaneKey(wire["start"], wire["width"], wire["model"], wire["version"], wire["segment"])
+        by_name = wire["features"]
+        (*features, output), joint = counts_from_wire([*by_name.values(), wire["output"]], wire.get("joint"))
         return cls(
             key=key,
             reference_id=wire["reference_id"],
@@ -132,8 +139,8 @@ class PredictionPane:
             weight=wire["weight"],
             errors=wire["errors"],
             unknown_features=wire["unknown_features"],
-            features={name: FeatureCounts.from_wire(counts) for name, counts in wire["features"].items()},
-            output=FeatureCounts.from_wire(wire["output"]),
+            features=dict(zip(by_name, features, strict=True)),
+            output=output,
             scores=np.array(wire["scores"], dtype=np.int64),
             latencies=np.array(wire["latencies"], dtype=np.int64),
             latency_us=wire["latency_us"],
@@ -143,5 +150,5 @@ class PredictionPane:
             },
             answers=Answers.from_wire(wire["answers"]) if "answers" in wire else Answers(),
             lifted=wire["lifted"],
-            joint=JointCounts.from_wire(wire["joint"]) if "joint" in wire else None,
+            joint=joint,
         )
