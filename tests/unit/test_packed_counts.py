@@ -11,17 +11,20 @@ from scipy.special import ndtr
 
 from tiltmeter.core.panes.bit_fields import read_fields, write_fields
 from tiltmeter.core.panes.feature_counts import FeatureCounts
+from tiltmeter.core.panes.histogram_wire import FEW
 from tiltmeter.core.panes.joint_counts import JointCounts
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.messages import pane_message, read_message
 from tiltmeter.core.panes.packed_counts import MOST_PACKED, pack, unpack
-from tiltmeter.core.panes.pane import pane_from_wire
+from tiltmeter.core.panes.pane import pane_from_wire, part_to_wire
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.reference.profile import NumericFeature, ReferenceProfile
 from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.core.watch.pane_merge import PaneMerge
 
 FEATURES, MOST_BYTES = 20, 14_000
+#: Of the reference below, as it was before panes were packed.
+REFERENCE_ID = "ref-af2f606505d5"
 KEY = PaneKey(1_767_787_200_000, 10_000, "credit-risk", "2026-01-07", "")
 
 
@@ -106,6 +109,33 @@ def test_counts_that_float_cannot_tell_apart_are_not_packed() -> None:
         again = FeatureCounts.from_wire(wire).bins
         assert again is not None
         assert again[3] == most
+
+
+def test_joint_counts_of_more_than_a_few_rows_are_packed_and_read_back_old_ones_too() -> None:
+    rng = np.random.default_rng(4)
+    for rows, packed in ((FEW, False), (FEW + 1, True), (5_000, True)):
+        joint = JointCounts.of(np.rint(rng.normal(size=(FEATURES, rows)) * 32), 3)
+        wire = orjson.loads(orjson.dumps(joint.to_wire()))
+        assert ("packed" in wire, "sums" in wire) == (packed, not packed)
+        for form in (wire, joint.listed()):
+            again = JointCounts.from_wire(form)
+            assert (again.rows, again.outliers) == (rows, 3)
+            assert np.array_equal(again.sums, joint.sums)
+            assert np.array_equal(again.products, joint.products)
+
+
+def test_a_part_for_the_join_log_is_not_packed_and_is_the_same_pane(reference: ReferenceProfile) -> None:
+    pane = drawn(reference, 2_000, 0, 1, 0, seed=5)
+    part = orjson.dumps(part_to_wire(pane))
+    assert b"packed" not in part
+    assert pane_message(pane_from_wire(orjson.loads(part)), 0, 0) == pane_message(pane, 0, 0)
+
+
+def test_the_document_of_a_reference_does_not_change_with_the_form_of_panes(
+    reference: ReferenceProfile,
+) -> None:
+    assert b"packed" not in reference.to_json()
+    assert reference.reference_id == REFERENCE_ID
 
 
 # How long a pane is ------------------------------------------------------------------------------------------

@@ -6,7 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tiltmeter.core.panes.feature_counts import FeatureCounts
-from tiltmeter.core.panes.histogram_wire import FEW, histograms_from_wire, histograms_to_wire
+from tiltmeter.core.panes.histogram_wire import (
+    FEW,
+    histograms_from_wire,
+    histograms_to_wire,
+    unpacked_to_wire,
+)
 from tiltmeter.core.panes.joint_counts import JointCounts
 
 Wire = dict[str, Any]
@@ -28,6 +33,15 @@ def counts_to_wire(
     if joint is None:
         return wires, None
     return wires, joint.as_spelled(spelled[-1] if joint.rows > FEW else {})
+
+
+def counts_to_wire_unpacked(
+    several: Iterable[FeatureCounts], joint: JointCounts | None
+) -> tuple[list[Wire], Wire | None]:
+    """The same counts, not packed."""
+    begun = [counts.begin_wire() for counts in several]
+    wires = [wire if bins is None else wire | unpacked_to_wire(bins) for wire, bins in begun]
+    return wires, None if joint is None else joint.listed()
 
 
 def counts_from_wire(

@@ -53,11 +53,14 @@ def histograms_to_wire(several: Sequence[Int64]) -> list[dict[str, Any]]:
         packed = dict(zip(packable, pack([several[at] for at in packable]), strict=True))
     wires = []
     for at, (counts, is_few) in enumerate(zip(several, few.tolist(), strict=True)):
-        if is_few:
-            wires.append(_sparse(counts) if filled[at] * 2 < counts.size else _bins(counts))
-        else:
-            wires.append(_shortest(counts, filled[at], packed.get(at)))
+        wires.append(unpacked_to_wire(counts) if is_few else _shortest(counts, filled[at], packed.get(at)))
     return wires
+
+
+def unpacked_to_wire(counts: Int64) -> dict[str, Any]:
+    """int64[n] as sparse if less than half of the bins are filled, else bins: longer, and ten times as fast for one
+    histogram alone."""
+    return _sparse(counts) if int(np.count_nonzero(counts)) * 2 < counts.size else _bins(counts)
 
 
 def _shortest(counts: Int64, filled: int, packed: str | None) -> dict[str, Any]:

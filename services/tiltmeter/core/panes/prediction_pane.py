@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tiltmeter.core.panes.answers import Answers
-from tiltmeter.core.panes.counts_wire import counts_from_wire, counts_to_wire
+from tiltmeter.core.panes.counts_wire import counts_from_wire, counts_to_wire, counts_to_wire_unpacked
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.joint_counts import JointCounts
 from tiltmeter.core.panes.kept_names import MOST_FEATURES, MOST_TEXTS, only_kept
@@ -92,12 +92,12 @@ class PredictionPane:
             if counts.categories is not None:
                 counts.categories = only_kept(counts.categories, MOST_TEXTS)
 
-    def to_wire(self) -> dict[str, Any]:
-        """JSON-able; features in name order, so equal panes give equal bytes."""
+    def to_wire(self, packed: bool = True) -> dict[str, Any]:
+        """JSON-able; features in name order, so equal panes give equal bytes. ``packed=False``: longer and faster,
+        for what is read by its own partition only."""
         names = sorted(self.features)
-        (*features, output), joint = counts_to_wire(
-            [*map(self.features.__getitem__, names), self.output], self.joint
-        )
+        spell = counts_to_wire if packed else counts_to_wire_unpacked
+        (*features, output), joint = spell([*map(self.features.__getitem__, names), self.output], self.joint)
         wire: dict[str, Any] = {
             "kind": "prediction",
             "model": self.key.model,
