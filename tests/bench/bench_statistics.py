@@ -32,6 +32,7 @@ from tiltmeter.core.panes.histogram import (
     edges_from_reference,
 )
 from tiltmeter.core.panes.joint_counts import JointCounts
+from tiltmeter.core.panes.packed_counts import pack, unpack
 from tiltmeter.core.reference.joint_profile import JointProfile
 from tiltmeter.core.reference_building.builder import build_reference
 
@@ -50,6 +51,16 @@ def histograms(rng: np.random.Generator, edges: np.ndarray) -> None:
         search = seconds(lambda values=values: counts_by_search(edges, values), 50)
         sort = seconds(lambda values=values: counts_by_sort(edges, values), 50)
         print(f"{size:>8,} {search / size * 1e9:>12.1f} {sort / size * 1e9:>12.1f}")
+
+
+def packing(rng: np.random.Generator) -> None:
+    print(f"\n{'histograms':>12} {'packed':>12} {'read':>12} {'characters':>12}   ns per bin, 256 bins")
+    for together, rows in ((1, 2_000), (FEATURES, 2_000), (FEATURES, 1_000_000)):
+        several = list(rng.multinomial(rows, [1 / 256] * 256, size=together))
+        texts = pack(several)
+        write, read = seconds(lambda h=several: pack(h)), seconds(lambda t=texts: unpack(t))
+        bins, long = together * 256, sum(map(len, texts)) / together
+        print(f"{together:>12,} {write / bins * 1e9:>12.1f} {read / bins * 1e9:>12.1f} {long:>12.0f}")
 
 
 def together(rng: np.random.Generator) -> dict[str, Callable[[], object]]:
@@ -111,6 +122,7 @@ def main() -> None:
     reference_values = rng.normal(size=100_000)
     edges = edges_from_reference(reference_values)
     histograms(rng, edges)
+    packing(rng)
     joint = together(rng)
 
     reference, atomic = counts_by_sort(edges, reference_values), atomic_mask(edges)

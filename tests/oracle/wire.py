@@ -7,6 +7,7 @@ from typing import Any
 
 from oracle.join import Joined, Name
 from oracle.label_panes import SUMS
+from oracle.packed_counts import unpacked
 from tiltmeter.core.join.joiner import Joiner
 
 _HEAD = ("kind", "model", "version", "segment", "start", "width", "lifted")
@@ -22,6 +23,8 @@ def plain_pane(wire: dict[str, Any]) -> dict[str, Any]:
     if wire["kind"] == "prediction":
         content["features"] = {name: _dense(counts) for name, counts in wire["features"].items()}
         content["output"] = _dense(wire["output"])
+        if "packed" in content.get("joint", {}):
+            content["joint"] = _joint(**content["joint"])
         if "scores" in content.get("answers", {}):
             scores = {place: counts for place, *counts in content["answers"]["scores"]}
             content["answers"] = {**content["answers"], "scores": scores}
@@ -65,13 +68,21 @@ def waiting_of(joiner: Joiner) -> Counter[tuple[Any, ...]]:
 
 
 def _dense(counts: dict[str, Any]) -> dict[str, Any]:
-    if "sparse" not in counts:
-        return counts
-    size, *pairs = counts["sparse"]
-    bins = [0] * size
-    for at, n in zip(pairs[::2], pairs[1::2], strict=True):
-        bins[at] = n
-    return {**{name: value for name, value in counts.items() if name != "sparse"}, "bins": bins}
+    dense = {name: value for name, value in counts.items() if name not in ("sparse", "packed")}
+    if "packed" in counts:
+        dense["bins"] = unpacked(counts["packed"])
+    elif "sparse" in counts:
+        size, *pairs = counts["sparse"]
+        dense["bins"] = [0] * size
+        for at, n in zip(pairs[::2], pairs[1::2], strict=True):
+            dense["bins"][at] = n
+    return dense
+
+
+def _joint(rows: int, outliers: int, packed: str) -> dict[str, Any]:
+    both = unpacked(packed)
+    features = next(d for d in range(len(both)) if d * (d + 3) == 2 * len(both))
+    return {"rows": rows, "outliers": outliers, "sums": both[:features], "products": both[features:]}
 
 
 def _outcomes(wire: dict[str, Any]) -> dict[str, Any]:

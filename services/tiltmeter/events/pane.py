@@ -15,6 +15,7 @@ from tiltmeter.events.wire import Name, WireModel
 Count = Annotated[int, Field(ge=0)]
 Milliseconds = Annotated[int, Field(description="Epoch milliseconds, UTC.")]
 
+_PACKED = r"^[1-9][0-9]* [mp][0-9]+ -?[0-9]+ [A-Za-z0-9+/]+$"
 _COUNTS = {"cells": [98, 2, 0, 0, 1, 0], "bins": [40, 30, 28]}
 _EXAMPLE: dict[str, Any] = {
     "type": "io.tiltmeter.pane.v1",
@@ -45,8 +46,9 @@ _EXAMPLE: dict[str, Any] = {
 
 class FeatureCounts(WireModel):
     """Of one feature. ``bins`` lie over the edges of the reference; ``sparse`` is the same, as size and (index,
-    count) pairs; ``categories`` are those of the reference and "(unseen)". While a reference is being learned,
-    numbers are in ``log_bins``, (bin, count) pairs of a log-linear histogram, and texts in ``categories``."""
+    count) pairs, and so is ``packed``, as a text: one of the three is there. ``categories`` are those of the
+    reference and "(unseen)". While a reference is being learned, numbers are in ``log_bins``, (bin, count) pairs of a
+    log-linear histogram, and texts in ``categories``."""
 
     cells: list[int] = Field(
         min_length=6,
@@ -55,6 +57,17 @@ class FeatureCounts(WireModel):
     )
     bins: list[Count] | None = None
     sparse: list[Count] | None = None
+    packed: str | None = Field(
+        None,
+        pattern=_PACKED,
+        description="Four parts with a space between: the number of bins n; m or p, and a number k; a number b; and "
+        "bits as Base64 (RFC 4648, without padding), the highest bit of a byte first. The bits are n times: g zeros "
+        "and a one; then n times the lower k + g bits, the highest first, of a number y whose highest bit is bit "
+        "k + g; then zeros up to the end of the byte. From each y follows z = y - 2^k, and from z the difference d = "
+        "z / 2 if z is even, -(z + 1) / 2 if it is odd. The count of the first bin is b + d. Of any other bin it is "
+        "b + d after an m, and the count of the bin before + d after a p. All of it fits 64-bit integers. "
+        "Example: '4 p0 10 pkA' is 10, 9, 11, 11.",
+    )
     categories: dict[str, Count] | None = None
     log_bins: list[tuple[int, Count]] | None = None
 
@@ -74,12 +87,14 @@ class Answers(WireModel):
 
 class JointCounts(WireModel):
     """How the d features of the reference's joint profile go together, over the rows that have a number in each.
-    ``sums`` of d scores, ``products`` of two scores: the d (d+1) / 2 of the upper triangle, row by row."""
+    ``sums`` of d scores, ``products`` of two scores: the d (d+1) / 2 of the upper triangle, row by row. Or both,
+    one after the other, ``packed`` as a feature's counts are: n is then d (d+3) / 2."""
 
     rows: Count
     outliers: Count = Field(description="Rows farther out than 99.9 % of the reference's.")
-    sums: list[int]
-    products: list[int]
+    sums: list[int] | None = None
+    products: list[int] | None = None
+    packed: str | None = Field(None, pattern=_PACKED)
 
 
 class EmbeddingCounts(WireModel):

@@ -14,7 +14,7 @@ import orjson
 
 from tiltmeter.core.join.pending_store import Bucket
 from tiltmeter.core.panes.label_pane import LabelPane
-from tiltmeter.core.panes.pane import pane_from_wire
+from tiltmeter.core.panes.pane import pane_from_wire, part_to_wire
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.events.columns import KEY_BYTES
 
@@ -52,7 +52,7 @@ class Decision:
     def encoded_panes(self) -> list[bytes]:
         """The bytes of each of ``panes``, made once: the log and the store hold the same."""
         if self._encoded is None:
-            self._encoded = [orjson.dumps(pane.to_wire()) for pane in self.panes]
+            self._encoded = [orjson.dumps(part_to_wire(pane)) for pane in self.panes]
         return self._encoded
 
     def encode(self) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tiltmeter.core.panes.histogram_wire import few_to_wire, histograms_from_wire, histograms_to_wire
 from tiltmeter.events.columns import Int64
 
 K = TypeVar("K", int, str)
@@ -102,53 +103,34 @@ class FeatureCounts:
             self.categories = _merged(self.categories, other.categories, sign)
 
     def to_wire(self) -> dict[str, Any]:
+        wire, bins = self.begin_wire()
+        return wire if bins is None else wire | histograms_to_wire([bins])[0]
+
+    def begin_wire(self) -> tuple[dict[str, Any], Int64 | None]:
+        """(wire form, what is still to be added to it by ``histograms_to_wire``)."""
         cells = self._cells if isinstance(self._cells, list) else self._cells.tolist()
         wire: dict[str, Any] = {"cells": cells}
-        if self._size:
-            self._bins_to_wire(wire)
+        few = few_to_wire(self._size, self._places) if self._bins is None else None
+        bins = None
+        if few is not None:
+            wire["sparse"] = few
+        elif self._size:
+            bins = self.bins
         if self.categories is not None:
             wire["categories"] = dict(sorted(self.categories.items()))
         if self.log_bins is not None:
             wire["log_bins"] = [list(pair) for pair in sorted(self.log_bins.items())]
-        return wire
-
-    def _bins_to_wire(self, wire: dict[str, Any]) -> None:
-        """Sparse, [bins, index, count, index, count, …], if less than half of the bins are filled."""
-        if self._bins is None and len(self._places) * 2 < self._size:
-            wire["sparse"] = [self._size, *_runs(sorted(self._places))]
-            return
-        bins = self.bins
-        assert bins is not None
-        (places,) = bins.nonzero()
-        if places.size * 2 < bins.size:
-            table = np.empty((places.size, 2), dtype=np.int64)
-            table[:, 0], table[:, 1] = places, bins[places]
-            wire["sparse"] = [bins.size, *table.ravel().tolist()]
-        else:
-            wire["bins"] = bins.tolist()
+        return wire, bins
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> FeatureCounts:
-        bins: Int64 | None = None
-        if "bins" in wire:
-            bins = np.array(wire["bins"], dtype=np.int64)
-        elif "sparse" in wire:
-            size, *pairs = wire["sparse"]
-            bins = np.zeros(size, dtype=np.int64)
-            bins[np.array(pairs[::2], dtype=np.int64)] = pairs[1::2]
+        return cls.with_bins(wire, histograms_from_wire([wire])[0])
+
+    @classmethod
+    def with_bins(cls, wire: dict[str, Any], bins: Int64 | None) -> FeatureCounts:
+        """``bins``: what ``histograms_from_wire`` has found in ``wire``."""
         log_bins = dict(wire["log_bins"]) if "log_bins" in wire else None
         return cls(np.array(wire["cells"], dtype=np.int64), bins, wire.get("categories"), log_bins)
-
-
-def _runs(places: list[int]) -> list[int]:
-    """[place, count, place, count, …] of ascending places."""
-    runs: list[int] = []
-    for place in places:
-        if runs and runs[-2] == place:
-            runs[-1] += 1
-        else:
-            runs += (place, 1)
-    return runs
 
 
 def _merged(mine: dict[K, int] | None, theirs: dict[K, int], sign: int) -> dict[K, int]:

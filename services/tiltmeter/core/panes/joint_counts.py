@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from math import isqrt
 from typing import Any
 
 import numpy as np
 
+from tiltmeter.core.panes.histogram_wire import FEW, histograms_from_wire, histograms_to_wire
 from tiltmeter.events.columns import Float64, Int64
 
 #: A score is a whole number of 1/32 standard deviations, at most ±127 (``reference/joint_profile``).
@@ -62,6 +64,19 @@ class JointCounts:
         self.products = self.products + sign * other.products
 
     def to_wire(self) -> dict[str, Any]:
+        return self.listed() if self.rows <= FEW else self.as_spelled(*histograms_to_wire([self.both]))
+
+    @property
+    def both(self) -> Int64:
+        """Sums, and products behind them."""
+        return np.concatenate((self.sums, self.products))
+
+    def as_spelled(self, both: dict[str, Any]) -> dict[str, Any]:
+        """Wire form with what ``histograms_to_wire`` says of :attr:`both`, if that is a packed text."""
+        return {"rows": self.rows, "outliers": self.outliers, **both} if "packed" in both else self.listed()
+
+    def listed(self) -> dict[str, Any]:
+        """As plain numbers, whatever is shorter: what the id of a reference is made of must not change."""
         return {
             "rows": self.rows,
             "outliers": self.outliers,
@@ -71,5 +86,14 @@ class JointCounts:
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> JointCounts:
-        sums, products = (np.array(wire[name], dtype=np.int64) for name in ("sums", "products"))
+        return cls.with_sums(wire, histograms_from_wire([wire])[0])
+
+    @classmethod
+    def with_sums(cls, wire: dict[str, Any], both: Int64 | None) -> JointCounts:
+        """``both``: what ``histograms_from_wire`` has found in ``wire``, sums and products."""
+        if both is None:
+            sums, products = (np.array(wire[name], dtype=np.int64) for name in ("sums", "products"))
+        else:
+            features = (isqrt(8 * both.size + 9) - 3) // 2  # d sums and d (d+1) / 2 products
+            sums, products = both[:features], both[features:]
         return cls(wire["rows"], wire["outliers"], sums, products)

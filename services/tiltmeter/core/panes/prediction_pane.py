@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tiltmeter.core.panes.answers import Answers
+from tiltmeter.core.panes.counts_wire import counts_from_wire, counts_to_wire, counts_to_wire_unpacked
 from tiltmeter.core.panes.embedding_counts import EmbeddingCounts
 from tiltmeter.core.panes.feature_counts import FeatureCounts
 from tiltmeter.core.panes.joint_counts import JointCounts
@@ -97,8 +98,12 @@ class PredictionPane:
             if counts.categories is not None:
                 counts.categories = only_kept(counts.categories, MOST_TEXTS)
 
-    def to_wire(self) -> dict[str, Any]:
-        """JSON-able; features in name order, so equal panes give equal bytes."""
+    def to_wire(self, packed: bool = True) -> dict[str, Any]:
+        """JSON-able; features in name order, so equal panes give equal bytes. ``packed=False``: longer and faster,
+        for what is read by its own partition only."""
+        names = sorted(self.features)
+        spell = counts_to_wire if packed else counts_to_wire_unpacked
+        (*features, output), joint = spell([*map(self.features.__getitem__, names), self.output], self.joint)
         wire: dict[str, Any] = {
             "kind": "prediction",
             "model": self.key.model,
@@ -111,8 +116,8 @@ class PredictionPane:
             "weight": self.weight,
             "errors": self.errors,
             "unknown_features": self.unknown_features,
-            "features": {name: self.features[name].to_wire() for name in sorted(self.features)},
-            "output": self.output.to_wire(),
+            "features": dict(zip(names, features, strict=True)),
+            "output": output,
             "scores": self.scores.tolist(),
             "latencies": self.latencies.tolist(),
             "latency_us": self.latency_us,
@@ -124,8 +129,8 @@ class PredictionPane:
             }
         if self.answers:
             wire["answers"] = self.answers.to_wire()
-        if self.joint is not None:
-            wire["joint"] = self.joint.to_wire()
+        if joint is not None:
+            wire["joint"] = joint
         if self.embedding is not None and self.embedding.rows:
             wire["embedding"] = self.embedding.to_wire()
         return wire
@@ -133,6 +138,8 @@ class PredictionPane:
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> PredictionPane:
         key = PaneKey(wire["start"], wire["width"], wire["model"], wire["version"], wire["segment"])
+        by_name = wire["features"]
+        (*features, output), joint = counts_from_wire([*by_name.values(), wire["output"]], wire.get("joint"))
         return cls(
             key=key,
             reference_id=wire["reference_id"],
@@ -140,8 +147,8 @@ class PredictionPane:
             weight=wire["weight"],
             errors=wire["errors"],
             unknown_features=wire["unknown_features"],
-            features={name: FeatureCounts.from_wire(counts) for name, counts in wire["features"].items()},
-            output=FeatureCounts.from_wire(wire["output"]),
+            features=dict(zip(by_name, features, strict=True)),
+            output=output,
             scores=np.array(wire["scores"], dtype=np.int64),
             latencies=np.array(wire["latencies"], dtype=np.int64),
             latency_us=wire["latency_us"],
@@ -151,6 +158,6 @@ class PredictionPane:
             },
             answers=Answers.from_wire(wire["answers"]) if "answers" in wire else Answers(),
             lifted=wire["lifted"],
-            joint=JointCounts.from_wire(wire["joint"]) if "joint" in wire else None,
+            joint=joint,
             embedding=EmbeddingCounts.from_wire(wire["embedding"]) if "embedding" in wire else None,
         )

@@ -51,7 +51,7 @@ class JointProfile:
         return {
             "features": list(self.features),
             "scores": [table.astype(np.int64).tolist() for table in self.scores],
-            "counts": self.counts.to_wire(),
+            "counts": self.counts.listed(),
             "components": self.components.T.tolist(),
             "centres": self.centres.tolist(),
             "scales": self.scales.tolist(),

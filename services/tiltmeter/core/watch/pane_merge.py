@@ -23,6 +23,8 @@ MEMORY_PANES = 360
 _KINDS = (PREDICTION_PANE, LABEL_PANE)
 #: (kind, version, segment): panes in order of time.
 Series = tuple[str, str, str]
+#: What one source partition has sent: (epoch, its pane as it came, and read).
+Part = tuple[int, dict[str, Any], Pane]
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ class PaneMerge:
     partitions: int = 0  # number of source partitions; 0 until the first watermark says it
     sources: dict[int, SourceView] = field(default_factory=dict)
     passed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_KINDS, NEVER))
-    waiting: dict[PaneId, dict[int, tuple[int, dict[str, Any]]]] = field(default_factory=dict)
+    waiting: dict[PaneId, dict[int, Part]] = field(default_factory=dict)
     closed: dict[Series, dict[PaneKey, dict[int, int]]] = field(default_factory=dict)
     merged: list[Pane] = field(default_factory=list)
     counters: MergeCounters = field(default_factory=MergeCounters)
@@ -80,7 +82,8 @@ class PaneMerge:
         partition, epoch, pane = message["partition"], message["epoch"], message["pane"]
         if self._view(partition, epoch) is None:
             return
-        identity = pane_id(pane_from_wire(pane))
+        read = pane_from_wire(pane)
+        identity = pane_id(read)
         parts = self.waiting.get(identity, {})
         known = self.closed.get(_series(identity), {}).get(identity[1], {}).get(partition)
         if partition in parts:
@@ -88,11 +91,11 @@ class PaneMerge:
         if known is None and identity[1].end_ms + self.delay_ms <= self.closed_to(identity[0]):
             self.counters.stray += 1
         elif known is None:
-            self.waiting.setdefault(identity, {})[partition] = (epoch, pane)
+            self.waiting.setdefault(identity, {})[partition] = (epoch, pane, read)
         elif known == checksum(pane):
             self.counters.copies += 1
         elif partition in parts and parts[partition][0] < epoch:
-            parts[partition] = (epoch, pane)
+            parts[partition] = (epoch, pane, read)
             self.counters.void += 1
         else:
             self.counters.conflicting += 1
@@ -137,10 +140,10 @@ class PaneMerge:
         for identity in sorted(over):
             parts = self.waiting.pop(identity)
             memory = self.closed.setdefault(_series(identity), {})
-            memory[identity[1]] = {partition: checksum(pane) for partition, (_, pane) in parts.items()}
+            memory[identity[1]] = {partition: checksum(pane) for partition, (_, pane, _) in parts.items()}
             if len(memory) > MEMORY_PANES:
                 del memory[min(memory)]
-            panes = [pane_from_wire(parts[partition][1]) for partition in sorted(parts)]
+            panes = [parts[partition][2] for partition in sorted(parts)]
             for pane in _by_reference(panes):
                 pane.lifted = pane.lifted or idle
                 self.merged.append(pane)
@@ -151,7 +154,9 @@ class PaneMerge:
             "sources": [[p, *astuple(view)] for p, view in sorted(self.sources.items())],
             "passed": self.passed,
             "waiting": [
-                [p, *part] for _, parts in sorted(self.waiting.items()) for p, part in sorted(parts.items())
+                [p, epoch, pane]
+                for _, parts in sorted(self.waiting.items())
+                for p, (epoch, pane, _) in sorted(parts.items())
             ],
             "closed": [
                 [*series, next(iter(memory)).model, _remembered(memory)]
@@ -177,7 +182,8 @@ def restore_merge(wire: dict[str, Any], delay_ms: int) -> PaneMerge:
     merge.sources = {p: SourceView(*view) for p, *view in wire["sources"]}
     merge.passed = dict(wire["passed"])
     for partition, epoch, pane in wire["waiting"]:
-        merge.waiting.setdefault(pane_id(pane_from_wire(pane)), {})[partition] = (epoch, pane)
+        read = pane_from_wire(pane)
+        merge.waiting.setdefault(pane_id(read), {})[partition] = (epoch, pane, read)
     for kind, version, segment, model, memory in wire["closed"]:
         merge.closed[(kind, version, segment)] = {
             PaneKey(start, width, model, version, segment): dict(sums) for start, width, sums in memory
