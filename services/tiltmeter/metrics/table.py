@@ -208,6 +208,7 @@ _ALL = [
     ),
     Metric("adwin_mean", "gauge", "Mean of ADWIN's adaptive window.", (*MODEL, "signal")),
     Metric("adwin_cuts", "counter", "Cuts of ADWIN's window.", (*MODEL, "signal", "direction")),
+    Metric("adwin_last_cut_timestamp_seconds", "gauge", "Event time of the last cut.", (*MODEL, "signal")),
     Metric(
         "comparison_drifts",
         "counter",

@@ -22,6 +22,7 @@ from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.core.reference.profile import Performance, ReferenceProfile
 from tiltmeter.core.reference_building.learner import Learner
 from tiltmeter.core.verdicts.alert_state import ActiveAlert, withdraw_all
+from tiltmeter.core.watch.adaptive_means import AdaptiveMeans
 from tiltmeter.core.watch.feature_watch import FeatureWatch
 from tiltmeter.core.watch.history import History
 from tiltmeter.core.watch.joint_watch import JointWatch
@@ -54,6 +55,7 @@ class VersionWatch:
         #: A reference learned from the first panes; whoever owns the version publishes it.
         self.learned: ReferenceProfile | None = None
         self.performance = PerformanceWatch(policy, self._traffic.losses)
+        self.means = AdaptiveMeans()
         self.late = LateLabelWatch(key, policy, references)
         self.estimated = EstimatedWatch(policy)
         self.predictions: dict[str, Predictions] = self._prediction_windows("")
@@ -138,6 +140,7 @@ class VersionWatch:
     def _on_predictions(self, pane: PredictionPane) -> list[dict[str, Any]]:
         complete_missing(pane)
         self.late.on_predictions(pane)
+        self.means.on_predictions(pane)
         pane.answers = Answers(scores=pane.answers.scores)  # classes are for cohorts, not for windows
         if not pane.reference_id:
             self._learn(pane)
@@ -193,6 +196,7 @@ class VersionWatch:
         self.history.add(pane.key.start_ms, outcomes)
         for start_ms, change in pane.corrections.items():
             self.history.amend(start_ms, change)
+        self.means.on_labels(pane.key, outcomes, self.first_performance)
         for name, count in pane.feedback.items():
             self.feedback[name] += count
         self.last_label_pane = pane.key.end_ms
@@ -245,6 +249,7 @@ class VersionWatch:
             "quality": self.quality.snapshot(),
             "performance": self.performance.snapshot(),
             "late": self.late.snapshot(),
+            "means": self.means.snapshot(),
             "estimated": self.estimated.snapshot(),
             "history": self.history.snapshot(),
             "worse": self._worse.snapshot(),
@@ -273,6 +278,7 @@ class VersionWatch:
             self.quality = QualityWatch(self._references.by_id(compared) if compared else None, self._policy)
             self.quality.restore(wire["quality"])
         self.performance.restore(wire["performance"])
+        self.means.restore(wire.get("means", {}))
         if "late" in wire:
             self.late.restore(wire["late"])
             self.estimated.restore(wire["estimated"])
