@@ -46,3 +46,4 @@ def _version(watch: VersionWatch) -> Iterator[Sample]:
 def _merge(watcher: Watcher) -> Iterator[Sample]:
     yield Sample("pane_conflicts", (watcher.model,), watcher.merge.counters.conflicting)
     yield Sample("stray_panes", (watcher.model,), watcher.merge.counters.stray)
+    yield Sample("crowded_out_versions", (watcher.model,), watcher.crowded_out)

@@ -265,6 +265,7 @@ _ALL = [
     ),
     Metric("pane_conflicts", "counter", "Panes sent twice with different content: a bug.", ("model",)),
     Metric("stray_panes", "counter", "Panes that came after they had been judged.", ("model",)),
+    Metric("crowded_out_versions", "counter", "Versions and segments forgotten to make room.", ("model",)),
     Metric("assigned_partitions", "gauge", "Source partitions this worker owns.", ("stage",)),
     Metric(
         "source_partitions", "gauge", "Source partitions there are, for all workers together.", ("stage",)

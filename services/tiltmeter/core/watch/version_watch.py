@@ -130,9 +130,9 @@ class VersionWatch:
         last = max(t for t in (self.last_prediction_pane, self.last_label_pane, -1) if t is not None)
         return now_ms - last >= self._policy.silent_ms
 
-    def withdraw(self, reason: str) -> list[dict[str, Any]]:
-        """The version is forgotten: what still fires ends, at :attr:`gone_at_ms`."""
-        return withdraw_all(self.alerts(), self._key(self.gone_at_ms), reason)
+    def withdraw(self, at_ms: int, reason: str) -> list[dict[str, Any]]:
+        """The version is forgotten: what still fires ends then, at the border of a pane."""
+        return withdraw_all(self.alerts(), self._key(at_ms), reason)
 
     def _key(self, end_ms: int) -> PaneKey:
         return PaneKey(end_ms - self._width_ms, self._width_ms, self.model, self.version, self.segment)
