@@ -9,18 +9,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from tiltmeter.core.counting.fill_joint import JointRows
+from tiltmeter.core.panes.answers import Answers
 from tiltmeter.core.panes.feature_counts import OK, FeatureCounts
+from tiltmeter.core.panes.fixed_point import quantise
 from tiltmeter.core.panes.histogram import bin_counts
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.messages import pane_message, read_message, watermark_message
 from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.panes.score_counts import EDGES as SCORE_EDGES
 from tiltmeter.core.policy import MINUTE, ModelPolicy
 from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.core.reference.profile import ReferenceProfile
 from tiltmeter.core.reference_building.builder import build_reference
+from tiltmeter.core.watch.adaptive_means import AdaptiveMeans
 from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.core.watch.watcher import Watcher
-from tiltmeter.events.columns import Float64
+from tiltmeter.events.columns import Float64, Int64
 
 FEATURES, ROWS, PANES, DIFFERENT = 20, 2_000, 1_200, 40
 PANES_IN_30_DAYS = 30 * 24 * 60
@@ -54,7 +58,16 @@ def filled(profile: ReferenceProfile, values: Float64, jointly: bool) -> Predict
     ones = int(np.count_nonzero(values[0] > 0))
     pane.output = FeatureCounts(categories={"0": values.shape[1] - ones, "1": ones})
     pane.output.cells[OK] = values.shape[1]
+    pane.answers = Answers({"0": values.shape[1] - ones, "1": ones}, scores_of(values[0]))
     return pane
+
+
+def scores_of(logits: Float64) -> Int64:
+    score, said = 1 / (1 + np.exp(-logits)), logits > 0
+    place = np.searchsorted(SCORE_EDGES, score, side="left")
+    rows = [np.bincount(place[mask], minlength=256) for mask in (~said, said)]
+    sums = [np.bincount(place[m], weights=quantise(score[m]), minlength=256) for m in (~said, said)]
+    return np.stack([rows[0], sums[0], rows[1], sums[1]]).astype(np.int64)
 
 
 def stream(profile: ReferenceProfile, rng: np.random.Generator, jointly: bool) -> Iterator[PredictionPane]:
@@ -78,6 +91,16 @@ def judging(profile: ReferenceProfile, rng: np.random.Generator, jointly: bool) 
     return float(np.median(taken[PANES // 2 :]))
 
 
+def following(profile: ReferenceProfile, rng: np.random.Generator) -> float:
+    """Median seconds of a pane for ADWIN on scores and answers, within judging."""
+    means, taken = AdaptiveMeans(), []
+    for pane in stream(profile, rng, False):
+        began = time.perf_counter()
+        means.on_predictions(pane)
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken[PANES // 2 :]))
+
+
 def folding(profile: ReferenceProfile, rng: np.random.Generator) -> tuple[float, Watcher]:
     """Median seconds of a pane from its bytes to its alerts, and what has then been built up."""
     watcher = Watcher("m", POLICY, 0, ReferenceBook([profile]))
@@ -97,9 +120,11 @@ def main() -> None:
     rng = np.random.default_rng(0)
     profile = reference(rng)
     alone, jointly = judging(profile, rng, False), judging(profile, rng, True)
+    followed = following(profile, rng)
     whole, watcher = folding(profile, rng)
     print(f"{FEATURES} numeric features, {ROWS} rows per pane")
     print(f"judging a prediction pane                {alone * 1e3:8.3f} ms")
+    print(f"  of it adaptive means of scores, answers {followed * 1e3:7.3f} ms")
     print(f"  and how its features go together       {jointly * 1e3:8.3f} ms")
     print(f"  and reading, merging, writing it       {whole * 1e3:8.3f} ms")
     print(f"  30 days of panes of one minute         {whole * PANES_IN_30_DAYS:8.1f} s")

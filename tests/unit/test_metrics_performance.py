@@ -21,6 +21,7 @@ from tiltmeter.core.policy import ModelPolicy, Tolerances
 from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.core.watch.version_watch import VersionWatch
+from tiltmeter.metrics.adwin_samples import adwin_samples
 from tiltmeter.metrics.class_samples import MOST_CLASSES, class_samples
 from tiltmeter.metrics.evidence_samples import evidence_samples
 from tiltmeter.metrics.performance_samples import performance_samples
@@ -51,7 +52,9 @@ def read(samples: object) -> dict[tuple[str, ...], float]:
     return {(s.metric, *s.labels[3:]): s.value for s in samples}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("family", [performance_samples, class_samples, score_samples, evidence_samples])
+@pytest.mark.parametrize(
+    "family", [performance_samples, class_samples, score_samples, evidence_samples, adwin_samples]
+)
 def test_every_sample_is_a_series_of_the_table_and_comes_once(family: object) -> None:
     samples: list[Sample] = list(family(watched()))  # type: ignore[operator]
     assert samples

@@ -33,6 +33,7 @@ ELSEWHERE = {
     "score_separation",
     "calibration_in_the_large",
     "expected_calibration_error",
+    "adwin_last_cut_timestamp_seconds",
     "comparison_drifts",
     "drift_mmd",
     "serving_latency_seconds",

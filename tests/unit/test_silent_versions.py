@@ -7,8 +7,10 @@ kept       ───────────────────────
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from oracle.scene import PARTITIONS, POLICY, START, messages, references
@@ -28,9 +30,9 @@ POLICY_HERE = ModelPolicy(
 LONGEST_MS = 100 * 10_000
 
 
-def bad_scene() -> tuple[Watcher, list[dict[str, Any]]]:
+def bad_scene(policy: ModelPolicy = POLICY_HERE) -> tuple[Watcher, list[dict[str, Any]]]:
     """All that the partitions say up to the middle of the trouble: alerts fire and nothing follows."""
-    watcher, alerts = Watcher("m", POLICY_HERE, 1_000, references()), []
+    watcher, alerts = Watcher("m", policy, 1_000, references()), []
     for said in zip(*(messages(p) for p in range(PARTITIONS)), strict=False):
         for raw in said:
             message = read_message(raw)
@@ -96,3 +98,70 @@ def test_when_the_pause_is_noticed_makes_no_difference(noticed: str) -> None:
     pass_to(watcher, later + DAY // 2)
     assert watcher.versions[("1", "")].total.events == last["pane"]["events"]
     assert not any(alert.firing for alert in watcher.versions[("1", "")].alerts())
+
+
+def pane_of(kind: str, version: str, start: int) -> dict[str, Any]:
+    """A message of partition 0 with some pane of that kind, in another place."""
+    said = [read_message(raw) for raw in messages(0)]
+    found = next(
+        m for m in said if m["type"] == PANE and m["pane"]["kind"] == kind and m["pane"]["version"] == "1"
+    )
+    return {**found, "pane": {**found["pane"], "start": start, "version": version}}
+
+
+def labelled(watcher: Watcher, version: str) -> int:
+    watch = watcher.versions.get((version, ""))
+    return watch.labelled.total.n if watch else 0
+
+
+BEGINS = START + 200 * 10_000  # when both versions of the scene have been silent for longer than a window
+
+
+def test_a_version_too_many_takes_the_place_of_the_one_silent_longest_whose_alerts_end_and_say_why() -> None:
+    watcher, alerts = bad_scene(replace(POLICY_HERE, most_watched=2))
+    alerts += pass_to(watcher, BEGINS)
+    assert {a["version"] for a in alerts if a["fingerprint"] in firing(alerts)} == {"1"}
+    watcher.on_message(pane_of("prediction", "3", BEGINS))
+    ended = pass_to(watcher, BEGINS + 20_000)
+    assert set(watcher.versions) == {("2", ""), ("3", "")}
+    assert watcher.crowded_out == 1
+    assert firing(alerts + ended) == set()
+    assert {(a["version"], a["transition"], a["pane_end"]) for a in ended} == {("1", "resolved", BEGINS)}
+    assert all("too many versions" in a["summary"] for a in ended)
+
+
+def test_a_version_with_a_prediction_within_the_longest_window_is_not_forgotten_for_another() -> None:
+    watcher, _ = bad_scene(replace(POLICY_HERE, most_watched=2))
+    soon = START + 30 * 10_000 + LONGEST_MS - 10_000
+    watcher.on_message(pane_of("prediction", "3", soon))
+    pass_to(watcher, soon + 20_000)
+    assert set(watcher.versions) == {("1", ""), ("2", ""), ("3", "")}
+    assert watcher.crowded_out == 0
+
+
+def test_labels_of_a_version_that_made_room_count_nowhere_until_it_is_back() -> None:
+    watcher, _ = bad_scene(replace(POLICY_HERE, most_watched=2))
+    watcher.on_message(pane_of("prediction", "3", BEGINS))
+    watcher.on_message(pane_of("label", "1", BEGINS + 10_000))
+    pass_to(watcher, BEGINS + 40_000)
+    assert ("1", "") not in watcher.versions
+    watcher.on_message(pane_of("prediction", "1", BEGINS + 50_000))
+    watcher.on_message(pane_of("label", "1", BEGINS + 50_000))
+    pass_to(watcher, BEGINS + 80_000)
+    known = sum(cell["n"] for cell in pane_of("label", "1", 0)["pane"]["cells"])
+    assert labelled(watcher, "1") == known > 0
+    assert ("2", "") not in watcher.versions
+
+
+def test_a_snapshot_of_before_reasons_were_kept_is_read() -> None:
+    watcher, _ = bad_scene()
+    old = orjson.loads(watcher.snapshot())
+    old["leaving"], old["versions"] = old["versions"], []
+    for name in ("gone", "muted", "crowded_out"):
+        del old[name]
+    restored = Watcher("m", POLICY_HERE, 1_000, references())
+    restored.restore(orjson.dumps(old))
+    assert restored.versions == {}
+    ended = pass_to(restored, END + DAY + HOUR)
+    assert {a["transition"] for a in ended} == {"resolved"}
+    assert all("no predictions" in a["summary"] for a in ended)

@@ -66,6 +66,7 @@ class ModelPolicy:
     loss_scale: float = 1.0  # regression without a reference: unit in which errors are quantised
     silent_windows: int = 3  # longest windows without an event after which a version is no longer shown
     forget_ms: int = 45 * DAY  # without a prediction for so long, and silent, a version is forgotten
+    most_watched: int = 1_000  # versions and segments of the model; beyond, those silent longest make room
     expectations: Mapping[str, Expectation] = field(default_factory=dict)  # by feature
     segments: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
@@ -87,7 +88,12 @@ class ModelPolicy:
 
     @property
     def silent_ms(self) -> int:
-        return self.silent_windows * max(self.windows.values()) * self.pane_ms
+        return self.silent_windows * self.longest_ms
+
+    @property
+    def longest_ms(self) -> int:
+        """The longest window."""
+        return max(self.windows.values()) * self.pane_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the detectors on a model's losses hold: evidence, and ADWIN's window."""
+"""What the detectors on a model's losses hold: evidence, and by how much panes differ."""
 
 from __future__ import annotations
 
@@ -23,9 +23,3 @@ def evidence_samples(watch: VersionWatch) -> Iterator[Sample]:
         yield Sample("overdispersion", (*of, performance.subject), math.nan if phi is None else phi)
     for feature, ratio in watch.quality.evidence_ratios().items():
         yield Sample("drift_evidence_ratio", (*of, "e_sr_quality", feature), ratio)
-    if watch.labelled.last_pane is None:
-        return
-    for direction, cuts in performance.cuts.items():
-        yield Sample("adwin_cuts", (*of, performance.subject, direction), cuts)
-    if performance.adwin.width:
-        yield Sample("adwin_mean", (*of, performance.subject), performance.adwin.mean)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.core.watch.watcher import Watcher
+from tiltmeter.metrics.adwin_samples import adwin_samples
 from tiltmeter.metrics.alert_samples import alert_samples
 from tiltmeter.metrics.class_samples import class_samples
 from tiltmeter.metrics.drift_samples import drift_parts
@@ -23,6 +24,7 @@ FAMILIES: tuple[Callable[[VersionWatch], Iterator[Sample]], ...] = (
     class_samples,
     score_samples,
     evidence_samples,
+    adwin_samples,
     late_label_samples,
     alert_samples,
 )
@@ -44,3 +46,4 @@ def _version(watch: VersionWatch) -> Iterator[Sample]:
 def _merge(watcher: Watcher) -> Iterator[Sample]:
     yield Sample("pane_conflicts", (watcher.model,), watcher.merge.counters.conflicting)
     yield Sample("stray_panes", (watcher.model,), watcher.merge.counters.stray)
+    yield Sample("crowded_out_versions", (watcher.model,), watcher.crowded_out)

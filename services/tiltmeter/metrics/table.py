@@ -214,6 +214,7 @@ _ALL = [
     ),
     Metric("adwin_mean", "gauge", "Mean of ADWIN's adaptive window.", (*MODEL, "signal")),
     Metric("adwin_cuts", "counter", "Cuts of ADWIN's window.", (*MODEL, "signal", "direction")),
+    Metric("adwin_last_cut_timestamp_seconds", "gauge", "Event time of the last cut.", (*MODEL, "signal")),
     Metric(
         "comparison_drifts",
         "counter",
@@ -270,6 +271,7 @@ _ALL = [
     ),
     Metric("pane_conflicts", "counter", "Panes sent twice with different content: a bug.", ("model",)),
     Metric("stray_panes", "counter", "Panes that came after they had been judged.", ("model",)),
+    Metric("crowded_out_versions", "counter", "Versions and segments forgotten to make room.", ("model",)),
     Metric("assigned_partitions", "gauge", "Source partitions this worker owns.", ("stage",)),
     Metric(
         "source_partitions", "gauge", "Source partitions there are, for all workers together.", ("stage",)

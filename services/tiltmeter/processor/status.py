@@ -16,6 +16,7 @@ from tiltmeter.core.performance.class_counts import ClassCounts
 from tiltmeter.core.watch.distribution import Drift
 from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.core.watch.watcher import Watcher
+from tiltmeter.metrics.adwin_samples import adaptive_means
 from tiltmeter.processor.join_stage import JoinStage
 from tiltmeter.processor.page.headline import headline
 from tiltmeter.processor.page.segment_standing import segment_places
@@ -116,9 +117,13 @@ def version_status(watcher: Watcher, watch: VersionWatch) -> dict[str, Any]:
         },
         "bad_cells": watch.quality.beyond(),
         "adwin": {
-            "mean": _number(watch.labelled.performance.adwin.mean),
-            "width": watch.labelled.performance.adwin.width,
-            "cuts": watch.labelled.performance.cuts,
+            signal: {
+                "mean": _number(mean),
+                "width": adaptive.window.width,
+                "cuts": adaptive.cuts,
+                "last_cut": adaptive.last_cut._asdict() if adaptive.last_cut else None,
+            }
+            for signal, adaptive, mean in adaptive_means(watch)
         },
         "evidence": {name: evidence.ratio for name, evidence in watch.labelled.performance.evidence.items()},
         "firing": [alert.names for alert in watch.alerts() if alert.firing],

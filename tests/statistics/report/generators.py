@@ -118,7 +118,7 @@ def _ours(held_out: np.ndarray, errors: np.ndarray) -> dict[str, tuple[int, int 
     cuts = []
     for pane, wrong in enumerate(errors.reshape(-1, PANE).sum(axis=1).tolist()):
         monitor.on_labels(PANE, wrong)
-        if monitor.watch.labelled.performance.adwin.cut == "up":
+        if monitor.watch.labelled.performance.adwin.window.cut == "up":
             cuts.append(pane)
     told = {key: [pane for pane, alert in monitor.fired if ALARMS[key].is_it(alert)] for key in ON_LABELS}
     told["cut"] = cuts

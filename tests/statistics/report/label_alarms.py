@@ -50,7 +50,7 @@ def _run(rng: np.random.Generator, stream: str, labels: int, days: float) -> Res
         "days": days,
         "ours": {key: monitor.count(ALARMS[key]) for key in ON_LABELS},
         "unknown": monitor.unknown(),
-        "cuts": dict(monitor.watch.labelled.performance.cuts),
+        "cuts": dict(monitor.watch.labelled.performance.adwin.cuts),
         "average": int((average & ~np.concatenate([[False], average[:-1]])).sum()),
         "river": _river_cuts(rng, errors, labels),
     }

@@ -57,7 +57,7 @@ def _run(rng: np.random.Generator, case: int, runs: int) -> Result:
         monitor, cut = Monitor(reference), None
         for pane, wrong in enumerate(errors.tolist()):
             monitor.on_labels(what.labels, wrong)
-            if pane >= BEFORE and cut is None and monitor.watch.labelled.performance.adwin.cut == "up":
+            if pane >= BEFORE and cut is None and monitor.watch.labelled.performance.adwin.window.cut == "up":
                 cut = pane - BEFORE + 1
             if cut is not None and all(monitor.count(ALARMS[key]) for key in ON_LABELS):
                 break

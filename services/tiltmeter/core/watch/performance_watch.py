@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tiltmeter.core.drift.adwin import AdwinUpdate, PaneAdwin
+from tiltmeter.core.drift.adaptive_mean import AdaptiveMean
 from tiltmeter.core.drift.adwin_gate import gate_excess
 from tiltmeter.core.drift.e_detector import Evidence
 from tiltmeter.core.drift.overdispersion import Overdispersion
@@ -46,9 +46,8 @@ class PerformanceWatch:
         self._first: Outcomes | None = Outcomes() if policy.from_first else None
         self.regression = policy.task == "regression"
         self._overdispersion = self._unknown_overdispersion()
-        self._adwin = PaneAdwin()
-        self.adwin: AdwinUpdate = self._adwin.update()
-        self.cuts = {"up": 0, "down": 0}
+        #: Of the error itself.
+        self.adwin = AdaptiveMean()
         self.comparison = RiverComparison(policy.compare) if policy.compare else None
         self._banks: dict[str, LossBank] = {}
         #: By severity, by subject. Of one severity at most one is firing.
@@ -113,7 +112,7 @@ class PerformanceWatch:
         self._reference, self._first = reference, None
         if self.regression != (reference.task == "regression"):
             self.regression = reference.task == "regression"
-            self._adwin, self._overdispersion = PaneAdwin(), self._unknown_overdispersion()
+            self.adwin, self._overdispersion = AdaptiveMean(), self._unknown_overdispersion()
         for stream in range(len(self._signals) if reference.phi is not None else 0):
             self._overdispersion.assume(stream, reference.phi or 1.0)
         self._banks = {severity: LossBank(reference, self._policy, severity) for severity in SEVERITIES}
@@ -135,9 +134,7 @@ class PerformanceWatch:
             return []
         self._learn(outcomes)
         self._borrow_overdispersion()
-        self.adwin = self._adwin.on_pane(losses.n, losses.total, losses.squares, key.start_ms)
-        if self.adwin.cut is not None:
-            self.cuts[self.adwin.cut] += 1
+        self.adwin.on_pane(key, losses.n, losses.total, losses.squares)
         if self.comparison is not None:
             self.comparison.on_pane(losses.n, losses.total)
         alerts = [self._judge(severity, bank, key, outcomes) for severity, bank in self._banks.items()]
@@ -201,7 +198,7 @@ class PerformanceWatch:
     ) -> tuple[dict[str, float], str, list[dict[str, Any]]]:
         """Evidence, summary and subjects of a performance alert; the first loss that exceeded comes first."""
         known = [name for name in exceeded if bank.knows(name)] or [bank.first]
-        numbers = {**bank.numbers(known[0]), "adaptive_mean": self.adwin.mean}
+        numbers = {**bank.numbers(known[0]), "adaptive_mean": self.adwin.window.mean}
         beyond = " and ".join(bank.beyond(name) for name in known)
         summary = f"{beyond}, the reference's bound plus the tolerance"
         return numbers, summary, [bank.subject_to_wire(name) for name in known]
@@ -217,15 +214,15 @@ class PerformanceWatch:
         tolerances, mu0 = self._policy.tolerances, bank.mu0(bank.first)
         tolerance = tolerances.loss if self.regression else tolerances.error_rate
         arl = max(self._policy.panes_per_day * tolerances.warning_days, 2.0)
-        excess = gate_excess(self.adwin, mu0 - tolerance, tolerance, arl)
+        excess = gate_excess(self.adwin.window, mu0 - tolerance, tolerance, arl)
         numbers = {
             "excess": excess,
-            "adaptive_mean": self.adwin.mean,
-            "adaptive_width": float(self.adwin.width),
+            "adaptive_mean": self.adwin.window.mean,
+            "adaptive_width": float(self.adwin.window.width),
         }
         guarantee = "heuristic: no bound on false alarms; see the e_detector alert for the proved one"
         subject = Subject("adwin_gate", self.subject, "info", "adwin_gate", guarantee)
-        summary = f"{self.subject} has risen to {self.adwin.mean:.4f} over ADWIN's window"
+        summary = f"{self.subject} has risen to {self.adwin.window.mean:.4f} over ADWIN's window"
         healthy = self._gate.firing and self._healthy(_GATE, bank, [bank.first], outcomes)
         alert = self._gate.on_pane(subject, key, Word(excess > 0 and self._pages, healthy, numbers, summary))
         if not self._gate.firing:
@@ -258,8 +255,7 @@ class PerformanceWatch:
             "reference": self._reference.to_wire() if self._reference else None,
             "first": self._first.to_wire() if self._first is not None else None,
             "overdispersion": self._overdispersion.snapshot(),
-            "adwin": self._adwin.snapshot(),
-            "cuts": self.cuts,
+            **self.adwin.snapshot(),
             "detectors": {severity: bank.snapshot() for severity, bank in self._banks.items()},
             "alerts": {
                 severity: {name: state.snapshot() for name, state in states.items()}
@@ -276,9 +272,7 @@ class PerformanceWatch:
         self._first = Outcomes.from_wire(wire["first"]) if wire["first"] else self._first
         with suppress(SnapshotMismatchError):  # the task is another one now
             self._overdispersion.restore(wire["overdispersion"])
-        self._adwin.restore(wire["adwin"])
-        self.adwin = self._adwin.update()
-        self.cuts = dict(wire["cuts"])
+        self.adwin.restore(wire)
         for severity, bank in self._banks.items():
             bank.restore(wire["detectors"].get(severity, {}))
         self._alerts = {

@@ -20,6 +20,7 @@ from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.core.reference.profile import ReferenceProfile
 from tiltmeter.core.reference_building.learner import Learner
 from tiltmeter.core.verdicts.alert_state import ActiveAlert, withdraw_all
+from tiltmeter.core.watch.adaptive_means import AdaptiveMeans
 from tiltmeter.core.watch.feature_watch import FeatureWatch
 from tiltmeter.core.watch.joint_watch import JointWatch
 from tiltmeter.core.watch.label_timeline import LabelTimeline
@@ -50,6 +51,7 @@ class VersionWatch:
         #: A reference learned from the first panes; whoever owns the version publishes it.
         self.learned: ReferenceProfile | None = None
         self.labelled = LabelTimeline(key, policy, references, self._traffic)
+        self.means = AdaptiveMeans()
         self.late = LateLabelWatch(key, policy, references)
         self.estimated = EstimatedWatch(policy)
         self.predictions: dict[str, Predictions] = self._prediction_windows("")
@@ -80,6 +82,7 @@ class VersionWatch:
         self.lifted_panes += pane.lifted
         if isinstance(pane, LabelPane):
             self.late.on_labels(pane)
+            self.means.on_labels(pane.key, pane.total(), self.labelled.first_performance)
             alerts = self.labelled.on_pane(pane)
             if self.late.errors is None:  # else judged at the frontier
                 self._worse.report(
@@ -111,9 +114,9 @@ class VersionWatch:
         last = max(t for t in (self.last_prediction_pane, self.labelled.last_pane, -1) if t is not None)
         return now_ms - last >= self._policy.silent_ms
 
-    def withdraw(self, reason: str) -> list[dict[str, Any]]:
-        """The version is forgotten: what still fires ends, at :attr:`gone_at_ms`."""
-        return withdraw_all(self.alerts(), self._key(self.gone_at_ms), reason)
+    def withdraw(self, at_ms: int, reason: str) -> list[dict[str, Any]]:
+        """The version is forgotten: what still fires ends then, at the border of a pane."""
+        return withdraw_all(self.alerts(), self._key(at_ms), reason)
 
     def _key(self, end_ms: int) -> PaneKey:
         return PaneKey(end_ms - self._width_ms, self._width_ms, self.model, self.version, self.segment)
@@ -121,6 +124,7 @@ class VersionWatch:
     def _on_predictions(self, pane: PredictionPane) -> list[dict[str, Any]]:
         complete_missing(pane)
         self.late.on_predictions(pane)
+        self.means.on_predictions(pane)
         pane.answers = Answers(scores=pane.answers.scores)  # classes are for cohorts, not for windows
         if not pane.reference_id:
             self._learn(pane)
@@ -203,6 +207,7 @@ class VersionWatch:
             "quality": self.quality.snapshot(),
             **self.labelled.snapshot(),
             "late": self.late.snapshot(),
+            "means": self.means.snapshot(),
             "estimated": self.estimated.snapshot(),
             "worse": self._worse.snapshot(),
             "learner": self.learner.snapshot() if self.learner else None,
@@ -225,6 +230,7 @@ class VersionWatch:
             self.quality = QualityWatch(self._references.by_id(compared) if compared else None, self._policy)
             self.quality.restore(wire["quality"])
         self.labelled.restore(wire)
+        self.means.restore(wire.get("means", {}))
         if "late" in wire:
             self.late.restore(wire["late"])
             self.estimated.restore(wire["estimated"])

@@ -7,6 +7,7 @@ in whatever batches they are read. A snapshot is only a shortcut.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -14,14 +15,16 @@ import orjson
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.messages import PANE
-from tiltmeter.core.panes.pane import Pane
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.watch.departed import Departed, Life, Name, in_the_way
 from tiltmeter.core.watch.pane_merge import PaneMerge, restore_merge
 from tiltmeter.core.watch.traffic import Traffic
 from tiltmeter.core.watch.version_watch import VersionWatch
 
 FORM = 5
+_SILENT = "withdrawn: no predictions for a long time, the version is forgotten"
+_CROWDED = "withdrawn: too many versions and segments; of them this one was silent longest, and is forgotten"
 
 
 class Watcher:
@@ -30,11 +33,12 @@ class Watcher:
     def __init__(self, model: str, policy: ModelPolicy, delay_ms: int, references: ReferenceBook) -> None:
         self.model = model
         self.merge = PaneMerge(delay_ms)
-        self.versions: dict[tuple[str, str], VersionWatch] = {}
+        self.versions: dict[Name, VersionWatch] = {}
+        #: Versions and segments that have made room for others.
+        self.crowded_out = 0
         self._policy = policy
         self._references = references
-        #: Gone by the timeline of predictions, while that of labels is not there yet.
-        self._leaving: dict[tuple[str, str], VersionWatch] = {}
+        self._departed = Departed()
         self._traffic: dict[str, Traffic] = {}  # by segment
         self._panes: list[dict[str, Any]] = []
         self._alerts: list[dict[str, Any]] = []
@@ -59,13 +63,20 @@ class Watcher:
     def _judge(self) -> None:
         for pane in self.merge.ready():
             self._panes.append(pane.to_wire())
-            self._alerts += self._watch_of(pane).on_pane(pane)
+            watch = (
+                self._of_labels(pane.key) if isinstance(pane, LabelPane) else self._of_predictions(pane.key)
+            )
+            self._alerts += [] if watch is None else watch.on_pane(pane)
         complete_to_ms = self.complete_to_ms
-        for watches in (self._leaving, self.versions):
-            for name, watch in sorted(watches.items()):
-                self._alerts += watch.advance(min(complete_to_ms, watch.gone_at_ms))
-                if complete_to_ms >= watch.gone_at_ms:
-                    self._forget(name, watches.pop(name))
+        for _, lives in sorted(self._departed.lives.items(), key=itemgetter(0)):
+            for life in lives:
+                self._alerts += life.watch.advance(min(complete_to_ms, life.at_ms))
+        for name, life in self._departed.due(complete_to_ms):
+            self._forget(name, life)
+        for name, watch in sorted(self.versions.items()):
+            self._alerts += watch.advance(min(complete_to_ms, watch.gone_at_ms))
+            if complete_to_ms >= watch.gone_at_ms:
+                self._forget(name, Life(watch.gone_at_ms, _SILENT, self.versions.pop(name)))
 
     @property
     def complete_to_ms(self) -> int:
@@ -85,23 +96,45 @@ class Watcher:
         successor.restore(self.snapshot())
         return successor
 
-    def _watch_of(self, pane: Pane) -> VersionWatch:
+    def _of_predictions(self, key: PaneKey) -> VersionWatch:
         """Whether a long pause is noticed while it lasts or by the pane that ends it, and which timeline is ahead
         then, the outcome is the same: labels from before the end of the pause belong to what was before it."""
-        name, start_ms = (pane.key.version, pane.key.segment), pane.key.start_ms
-        leaving = self._leaving.get(name)
-        if leaving is not None and isinstance(pane, LabelPane) and start_ms < leaving.gone_at_ms:
-            return leaving
+        name, start_ms = (key.version, key.segment), key.start_ms
+        self._end_pause(name, start_ms)
+        watch = self.versions.get(name)
+        if watch is None or watch.last_prediction_pane is None:
+            self._departed.begin(name, start_ms)
+            self._make_room(start_ms)
+        return self._version(key)
+
+    def _of_labels(self, key: PaneKey) -> VersionWatch | None:
+        """None: of a version that has made room for others."""
+        name, start_ms = (key.version, key.segment), key.start_ms
+        if self._departed.is_muted(name, start_ms):
+            return None
+        former = self._departed.life_at(name, start_ms)
+        if former is not None:
+            return former
+        self._end_pause(name, start_ms)
+        return self._version(key)
+
+    def _end_pause(self, name: Name, start_ms: int) -> None:
         watch = self.versions.get(name)
         if watch is not None and start_ms >= watch.gone_at_ms:
-            if leaving is not None:  # two such pauses within the lag of the labels
-                self._forget(name, leaving)
-            self._leaving[name] = self.versions.pop(name)
-        return self._version(pane.key)
+            self._departed.leave(name, Life(watch.gone_at_ms, _SILENT, self.versions.pop(name)))
 
-    def _forget(self, name: tuple[str, str], watch: VersionWatch) -> None:
-        self.merge.forget(*name, watch.gone_at_ms)
-        self._alerts += watch.withdraw("withdrawn: no predictions for a long time, the version is forgotten")
+    def _make_room(self, start_ms: int) -> None:
+        """For one that begins: a function of the prediction panes so far, whose order is that of time and name."""
+        policy = self._policy
+        for name in in_the_way(self.versions, policy.most_watched, start_ms, policy.longest_ms):
+            watch = self.versions.pop(name)
+            self._departed.leave(name, Life(start_ms, _CROWDED, watch))
+            self._departed.mute(name, start_ms, watch.gone_at_ms)
+            self.crowded_out += 1
+
+    def _forget(self, name: Name, life: Life) -> None:
+        self.merge.forget(*name, life.at_ms)
+        self._alerts += life.watch.withdraw(life.at_ms, life.reason)
 
     def _version(self, key: PaneKey) -> VersionWatch:
         name = (key.version, key.segment)
@@ -121,7 +154,8 @@ class Watcher:
             "merge": self.merge.snapshot(),
             "traffic": {segment: traffic.snapshot() for segment, traffic in sorted(self._traffic.items())},
             "versions": [watch.snapshot() for _, watch in sorted(self.versions.items())],
-            "leaving": [watch.snapshot() for _, watch in sorted(self._leaving.items())],
+            **self._departed.snapshot(),
+            "crowded_out": self.crowded_out,
             "not_taken": [self._panes, self._alerts],
         }
         return orjson.dumps(wire, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
@@ -136,8 +170,12 @@ class Watcher:
         self.merge = restore_merge(wire["merge"], self.merge.delay_ms)
         self._traffic = {segment: Traffic(**known) for segment, known in wire["traffic"].items()}
         self._panes, self._alerts = wire["not_taken"]
-        for watches, name in ((self.versions, "versions"), (self._leaving, "leaving")):
-            for state in wire.get(name, []):
-                key = PaneKey(0, state["width"], self.model, state["version"], state["segment"])
-                watch = watches[key.version, key.segment] = self._new(key)
-                watch.restore(state)
+        for watch in map(self._restored, wire["versions"]):
+            self.versions[watch.version, watch.segment] = watch
+        self._departed.restore([self._restored(state) for state in wire.get("leaving", [])], wire, _SILENT)
+        self.crowded_out = wire.get("crowded_out", 0)
+
+    def _restored(self, state: dict[str, Any]) -> VersionWatch:
+        watch = self._new(PaneKey(0, state["width"], self.model, state["version"], state["segment"]))
+        watch.restore(state)
+        return watch
