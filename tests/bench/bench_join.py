@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python tests/bench/bench_join.py
 
-One partition, one model with ten features and a reference, the rows in memory; CPU time. Not run by the tests.
+One partition, models with ten features and a reference, the rows in memory; CPU time. Not run by the tests.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def records(events: Iterable[Event]) -> list[LogRecord]:
     return [LogRecord(i, e.time_ms + 5, e.key, e.value) for i, e in enumerate(events)]
 
 
-def batches(size: int, events: int, ahead_ms: int, models: int) -> list[Batch]:
+def batches(size: int, events: int, ahead_ms: int, models: int, numbers: bool) -> list[Batch]:
     """Both sides in order of time: after a batch of predictions the feedback that came meanwhile."""
-    labels = records(feedback(events, DELAY_MS))
+    labels = records(feedback(events, DELAY_MS, numbers))
     work: list[Batch] = []
     done = 0
-    for chunk in _cut(records(predictions(events, models)), size):
+    for chunk in _cut(records(predictions(events, models, numbers)), size):
         until = chunk[-1].timestamp + ahead_ms
         end = bisect_right(labels, until, key=lambda label: label.timestamp)
         came = [(FEEDBACK, part) for part in _cut(labels[done:end], size)]
@@ -106,12 +106,14 @@ def table(
     models: int = 1,
     joint: bool = True,
     mmd_share: float = 0.0,
+    numbers: bool = False,
 ) -> None:
-    """``joint``: with a reference that says how features go together."""
+    """``joint``: with a reference that says how features go together; ``numbers``: of a regression."""
     policy = JoinPolicy(default=ModelPolicy(mmd_share=mmd_share))
-    profile = reference() if joint else replace(reference(), joint=None)
+    profile = reference(numbers=numbers)
+    profile = profile if joint else replace(profile, joint=None)
     profiles = (replace(profile, model=model_name(i, models), reference_id="") for i in range(models))
-    work, book = batches(size, events, ahead_ms, models), ReferenceBook(profiles)
+    work, book = batches(size, events, ahead_ms, models, numbers), ReferenceBook(profiles)
     gc.collect()
     gc.freeze()  # the events of the benchmark are not the join's garbage
     rounds = [run(work, book, decoding, policy) for _ in range(ROUNDS)]
@@ -131,6 +133,8 @@ def main() -> None:
     table("batches of 4,096, mmd_share .1", 4_096, EVENTS, IN_TIME, decoding, mmd_share=0.1)
     table("batches of 4,096, 1,000 models", 4_096, EVENTS // 4, IN_TIME, decoding, models=1_000)
     table("the same, no joint profile", 4_096, EVENTS // 4, IN_TIME, decoding, models=1_000, joint=False)
+    table("a regression, one model", 4_096, EVENTS, IN_TIME, decoding, numbers=True)
+    table("a regression, 1,000 models", 4_096, EVENTS // 4, IN_TIME, decoding, models=1_000, numbers=True)
     table("batches of 4,096, all feedback first", 4_096, EVENTS, AHEAD, decoding)
     table("batches of 256", 256, EVENTS // 4, IN_TIME, decoding)
     table("batches of 16", 16, EVENTS // 40, IN_TIME, decoding)

@@ -115,7 +115,7 @@ def test_an_error_that_falls_is_counted_downwards_and_alarms_nothing() -> None:
     right = (rows > 0).astype(int)
     said = np.where(np.arange(rows.size) % 10 == 0, 1 - right, right)
     seen = watch(build_reference({"x": rows}, model="m", version="1", predictions=said, labels=right))
-    alerts = [a for n in range(120) for a in seen.on_pane(labelled(n, 100, 50 if n < 60 else 10))]
+    alerts = [a for n in range(120) for a in seen.on_pane(labelled(n, ROWS // 2, 50 if n < 60 else 10))]
     assert alerts == []
     assert read(seen)["adwin_cuts", "error_rate", "down"] >= 1
     assert read(seen)["adwin_cuts", "error_rate", "up"] == 0

@@ -1,4 +1,5 @@
-"""The stream of the benchmarks: a binary classifier with ten float features, and a label for each prediction."""
+"""The stream of the benchmarks: a binary classifier with ten float features, and a label for each prediction. Or,
+``numbers``, a regression that answers 100 times the classifier's score."""
 
 from __future__ import annotations
 
@@ -20,6 +21,8 @@ PER_SECOND = 5_000
 #: Labels come exponentially late, by half a minute on average.
 LABEL_DELAY_MS = 30_000
 ERROR_RATE = 0.1
+#: Standard deviation of the regression's errors; its labels lie between 0 and 100.
+ERROR = 5.0
 _CHUNK = 4_096
 
 
@@ -38,7 +41,7 @@ def model_name(number: int, models: int) -> str:
     return MODEL if models == 1 else f"{MODEL}-{number % models}"
 
 
-def predictions(count: int, models: int = 1) -> Iterator[Event]:
+def predictions(count: int, models: int = 1, numbers: bool = False) -> Iterator[Event]:
     """425 bytes each, in order of time."""
     rng = np.random.default_rng(7)
     for start in range(0, count, _CHUNK):
@@ -52,23 +55,25 @@ def predictions(count: int, models: int = 1) -> Iterator[Event]:
                 "version": VERSION,
                 "at": format_timestamp(at),
                 "features": dict(zip(FEATURES, features[number - start], strict=True)),
-                "prediction": int(score > 0.5),
+                "prediction": 100 * score if numbers else int(score > 0.5),
                 "score": score,
                 "latency_ms": 12.5,
             }
             yield Event(at, event["prediction_id"].encode(), orjson.dumps(event))
 
 
-def feedback(count: int, delay_ms: int = LABEL_DELAY_MS) -> Iterator[Event]:
-    """The true class of every prediction, in order of the time it became known."""
+def feedback(count: int, delay_ms: int = LABEL_DELAY_MS, numbers: bool = False) -> Iterator[Event]:
+    """The truth about every prediction, in order of the time it became known."""
     rng = np.random.default_rng(7)
     scores = np.concatenate([_scores(rng) for _ in range(0, count, _CHUNK)])[:count]
     labels = (scores > 0.5) ^ (rng.random(count) < ERROR_RATE)
+    amounts = np.round(100 * scores + np.random.default_rng(9).normal(0, ERROR, count), 3)
+    truth = amounts.tolist() if numbers else labels.astype(int).tolist()
     at = START_MS + np.arange(count) * 1000 // PER_SECOND
     at += rng.exponential(delay_ms, count).astype(np.int64)
     for number in np.argsort(at, kind="stable").tolist():
         known, name = int(at[number]), prediction_id(number)
-        event = {"prediction_id": name, "at": format_timestamp(known), "label": int(labels[number])}
+        event = {"prediction_id": name, "at": format_timestamp(known), "label": truth[number]}
         yield Event(known, name.encode(), orjson.dumps(event))
 
 
@@ -77,12 +82,15 @@ def _scores(rng: np.random.Generator) -> np.ndarray:
     return np.round(rng.random(_CHUNK), 6)
 
 
-def reference(rows: int = 20_000) -> ReferenceProfile:
+def reference(rows: int = 20_000, numbers: bool = False) -> ReferenceProfile:
     """What the stream looks like while nothing is wrong, so that every feature is binned and tested."""
     rng = np.random.default_rng(8)
     columns = {name: rng.normal(size=rows) for name in FEATURES}
-    predicted = rng.random(rows) > 0.5
-    labels = predicted ^ (rng.random(rows) < ERROR_RATE)
-    return build_reference(
-        columns, model=MODEL, version=VERSION, predictions=predicted.astype(int), labels=labels.astype(int)
+    score = rng.random(rows)
+    predicted, labels = (
+        (score > 0.5).astype(int),
+        ((score > 0.5) ^ (rng.random(rows) < ERROR_RATE)).astype(int),
     )
+    if numbers:
+        predicted, labels = 100 * score, 100 * score + rng.normal(0, ERROR, rows)
+    return build_reference(columns, model=MODEL, version=VERSION, predictions=predicted, labels=labels)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tiltmeter.core.counting.few_outcomes import FEW, Labelled
-from tiltmeter.core.counting.fill_outcomes import add_classified, add_measured, unit_of
+from tiltmeter.core.counting.fill_outcomes import add_classified, add_measured
+from tiltmeter.core.counting.yardstick import Yardstick
 from tiltmeter.core.join.decision import JoinGroup
 from tiltmeter.core.join.rows import TRUTH
 from tiltmeter.core.join.rows_by import rows_by
@@ -22,8 +23,9 @@ from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.label_pane import LabelPane
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.weighted import Weighted
-from tiltmeter.core.policy import JoinPolicy
+from tiltmeter.core.policy import JoinPolicy, ModelPolicy
 from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.reference.profile import Performance
 from tiltmeter.core.reference.task import numeric_rows, task_of
 from tiltmeter.events.columns import KIND_NONE
 
@@ -44,6 +46,8 @@ class Labelling:
         self._policy = policy
         self._references = references
         self._closed_ms = closed_ms  # label panes that end here or before are closed
+        self._yardsticks: dict[int, Yardstick] = {}
+        self._widths = np.empty(0, dtype=np.int64)
         self.panes: dict[PaneKey, LabelPane] = {}
 
     def first_label(self, predictions: Rows, feedback: Rows) -> Rows:
@@ -66,10 +70,13 @@ class Labelling:
         drawn = bool((feedback["propensity"] > 0).any())
         parts = list(rows_by(*columns))
         few = sum(rows.size for _, rows in parts if rows.size <= FEW)
-        labelled = Labelled(predictions, feedback["label"]) if few > predictions.size // 4 else None
+        labelled = None
+        if few > predictions.size // 4:
+            labelled = self._labelled(predictions, feedback["label"], feedback["value"])
         for (group, start, cohort_ms, bucket), rows in parts:
-            outcomes = None if labelled is None else self._few_outcomes(group, labelled, rows)
-            if outcomes is None:
+            if labelled is not None and rows.size <= FEW:
+                outcomes = labelled.outcomes(rows.tolist(), self._yardstick(group))
+            else:
                 outcomes = self._outcomes(predictions[rows], feedback["label"][rows], feedback["value"][rows])
             weighted = self._weighted(predictions[rows], feedback[rows]) if drawn else Weighted()
             for pane in self._panes(group, start):
@@ -105,8 +112,7 @@ class Labelling:
             _count(panes, "late_correction")
             return truth
         _count(panes, "corrected")
-        change = self._outcomes(prediction, feedback["label"], feedback["value"])
-        change.amend(self._outcomes(prediction, truth["label"], truth["value"]), sign=-1)
+        change = self._change(prediction, truth, feedback)
         for pane in panes:
             pane.correct(int(truth["pane"][0]), change)
         truth["label"], truth["value"] = feedback["label"], feedback["value"]
@@ -132,8 +138,10 @@ class Labelling:
                         pane.lifted = True
 
     def _pane_widths(self, predictions: Rows) -> NDArray[np.int64]:
-        widths = np.array([self._policy.model(m).pane_ms for m, *_ in self._groups], dtype=np.int64)
-        chosen: NDArray[np.int64] = widths[predictions["group"]]
+        if self._widths.size < len(self._groups):  # predictions of the batch may have brought new ones
+            known = [self._policy.model(model).pane_ms for model, *_ in self._groups]
+            self._widths = np.array(known, dtype=np.int64)
+        chosen: NDArray[np.int64] = self._widths[predictions["group"]]
         return chosen
 
     def _panes(self, group: int, start_ms: int) -> list[LabelPane]:
@@ -145,9 +153,33 @@ class Labelling:
 
     def task(self, group: int) -> str:
         """What the group's answers are: classification, regression or, by the event, auto."""
+        return self._yardstick(group).task
+
+    def _yardstick(self, group: int) -> Yardstick:
+        if group not in self._yardsticks:
+            policy, performance = self._measured(group)
+            task = task_of(policy, performance)
+            self._yardsticks[group] = Yardstick.of(task, performance, policy.loss_scale)
+        return self._yardsticks[group]
+
+    def _measured(self, group: int) -> tuple[ModelPolicy, Performance | None]:
+        """The policy, and how good the version's first reference was."""
         model, version, *_ = self._groups[group]
         first = self._references.first(model, version)
-        return task_of(self._policy.model(model), first.performance if first else None)
+        return self._policy.model(model), first.performance if first else None
+
+    def _labelled(self, predictions: Rows, label: Rows, value: NDArray[np.float64]) -> Labelled:
+        yardsticks = {group: self._yardstick(group) for group in set(predictions["group"].tolist())}
+        return Labelled(predictions, label, value, yardsticks)
+
+    def _change(self, prediction: Rows, truth: Rows, feedback: Rows) -> Outcomes:
+        """The outcome by the new label minus the one by the old label, of one prediction (arrays of one row)."""
+        yardstick = self._yardstick(int(prediction["group"][0]))
+        label, value = (np.concatenate([feedback[name], truth[name]]) for name in ("label", "value"))
+        labelled = self._labelled(np.repeat(prediction, 2), label, value)
+        change = labelled.outcomes([0], yardstick)
+        change.amend(labelled.outcomes([1], yardstick), sign=-1)
+        return change
 
     def _weighted(self, predictions: Rows, feedback: Rows) -> Weighted:
         """Of first labels with a propensity, where predictions of one group are classes."""
@@ -160,26 +192,10 @@ class Labelling:
         right = predictions["label"] == feedback["label"]
         return Weighted.of(feedback["propensity"][rows], right[rows])
 
-    def _few_outcomes(self, group: int, labelled: Labelled, rows: NDArray[np.int64]) -> Outcomes | None:
-        """None where there are many, or where they are not all classes."""
-        if rows.size > FEW:
-            return None
-        model, version, *_ = self._groups[group]
-        reference = self._references.first(model, version)
-        performance = reference.performance if reference else None
-        policy = self._policy.model(model)
-        outcomes = labelled.outcomes(rows.tolist(), task_of(policy, performance), performance)
-        if outcomes is not None:
-            outcomes.unit = unit_of(performance, policy.loss_scale)
-        return outcomes
-
     def _outcomes(self, predictions: Rows, label: Rows, value: NDArray[np.float64]) -> Outcomes:
         """Outcomes of n ≥ 1 predictions of one group. Failed predictions (status error) are labelled and count
         in ``n``, but what they answered, if anything, is neither right nor wrong."""
-        model, version, *_ = self._groups[int(predictions["group"][0])]
-        policy = self._policy.model(model)
-        reference = self._references.first(model, version)
-        performance = reference.performance if reference else None
+        policy, performance = self._measured(int(predictions["group"][0]))
         outcomes = Outcomes(n=int(predictions.size), weight=total(predictions["weight"]))
         usable = (predictions["kind"] != KIND_NONE) & (predictions["ok"] != 0)
         numeric = numeric_rows(predictions["kind"], task_of(policy, performance))

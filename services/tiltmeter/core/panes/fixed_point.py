@@ -19,8 +19,9 @@ _LIMIT = float(1 << 50)
 _TERMS = 4_096
 
 
-def quantise(values: NDArray[np.float64], unit: float = 1.0) -> NDArray[np.int64]:
-    """float64[n] → int64[n] in units of ``unit / 2**20``; ±inf clips, NaN is the caller's bug."""
+def quantise(values: NDArray[np.float64], unit: float | NDArray[np.float64] = 1.0) -> NDArray[np.int64]:
+    """float64[n] → int64[n] in units of ``unit / 2**20``, or each in a ``unit`` of its own, float64[n]; ±inf clips,
+    NaN is the caller's bug."""
     with np.errstate(over="ignore"):  # what overflows is infinite, and clips
         scaled = np.rint(values * (ONE / unit))
     return np.clip(scaled, -_LIMIT, _LIMIT).astype(np.int64)
