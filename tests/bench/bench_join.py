@@ -104,6 +104,7 @@ def table(
     ahead_ms: int,
     decoding: Stopwatch,
     models: int = 1,
+    *,
     joint: bool = True,
     mmd_share: float = 0.0,
     numbers: bool = False,

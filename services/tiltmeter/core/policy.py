@@ -52,7 +52,7 @@ class ModelPolicy:
 
     pane_ms: int = 10 * SECOND
     task: str = "auto"  # auto | classification | regression
-    windows: Mapping[str, int] = field(default_factory=lambda: {"short": 6, "medium": 60, "long": 360})
+    windows: Mapping[str, int] = field(default_factory=lambda: {"short": 6, "medium": 360, "long": 8_640})
     detection_window: str = "short"  # the window whose KS distance may alarm
     tolerances: Tolerances = field(default_factory=Tolerances)
     weights: Weights = field(default_factory=Weights)
@@ -64,7 +64,7 @@ class ModelPolicy:
     quantile: float = 0.5  # regression: of the pinball loss that is shown
     compare: tuple[str, ...] = ()  # river's drift detectors on the errors, counted beside ours
     loss_scale: float = 1.0  # regression without a reference: unit in which errors are quantised
-    silent_windows: int = 3  # longest windows without an event after which a version is no longer shown
+    silent_windows: int = 2  # longest windows without an event after which a version is no longer shown
     forget_ms: int = 45 * DAY  # without a prediction for so long, and silent, a version is forgotten
     most_watched: int = 1_000  # versions and segments of the model; beyond, those silent longest make room
     expectations: Mapping[str, Expectation] = field(default_factory=dict)  # by feature

@@ -137,7 +137,13 @@ class WatchPartition:
 
     def _watcher(self, model: str) -> Watcher:
         if model not in self.watchers:
-            watcher = Watcher(model, self._policy.model(model), self._policy.delay_ms, self._references)
+            watcher = Watcher(
+                model,
+                self._policy.model(model),
+                self._policy.delay_ms,
+                self._references,
+                write_panes=False,
+            )
             watcher.merge.partitions = self._sources.partitions
             watcher.merge.sources = copy.deepcopy(self._sources.sources)
             self.watchers[model] = watcher

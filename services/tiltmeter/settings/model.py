@@ -83,7 +83,8 @@ class ModelSettings(Section):
     pane: Duration = _default("10s", "Width of a pane; slow streams need hours.")
     task: Literal["auto", "classification", "regression"] = "auto"
     windows: dict[str, int] = Field(
-        default={"short": 6, "medium": 60, "long": 360}, description="Name → length in panes."
+        default={"short": 6, "medium": 360, "long": 8_640},
+        description="Name → length in panes: a minute, an hour and a day of the default pane.",
     )
     detection_window: str = Field("short", description="The window whose KS distance may alarm.")
     from_first: int = Field(
@@ -113,7 +114,7 @@ class ModelSettings(Section):
     )
     loss_scale: float = Field(1.0, gt=0, description="Regression without a reference: unit of errors.")
     silent_windows: int = Field(
-        3,
+        2,
         ge=1,
         description="A version without an event for so many of its longest windows is no longer shown.",
     )
