@@ -158,7 +158,7 @@ def test_which_timeline_is_ahead_does_not_show() -> None:
     assert ends[0] == ends[1] == ends[2]
 
 
-def test_a_snapshot_goes_on_as_if_nothing_had_happened_and_an_older_one_starts_afresh() -> None:
+def test_a_snapshot_goes_on_as_if_nothing_had_happened() -> None:
     panes = step(np.random.default_rng(5))
     whole, first = AdaptiveMeans(), AdaptiveMeans()
     for number, pane in enumerate(panes):
@@ -170,13 +170,6 @@ def test_a_snapshot_goes_on_as_if_nothing_had_happened_and_an_older_one_starts_a
             first = second
         first.on_predictions(pane)
     assert orjson.dumps(first.snapshot()) == orjson.dumps(whole.snapshot())
-    old = orjson.loads(orjson.dumps(fed(panes).snapshot(), option=orjson.OPT_SERIALIZE_NUMPY))
-    del old["means"]
-    del old["performance"]["last_cut"]
-    restored = watch()
-    restored.restore(old)
-    assert list(restored.means.shown(None)) == []
-    assert restored.total.events == 50 * ROWS
 
 
 def test_a_model_with_more_than_two_classes_has_no_rate_of_positives() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import orjson
 import pytest
 
 from oracle.scene import PARTITIONS, POLICY, START, messages, references
@@ -151,17 +150,3 @@ def test_labels_of_a_version_that_made_room_count_nowhere_until_it_is_back() -> 
     known = sum(cell["n"] for cell in pane_of("label", "1", 0)["pane"]["cells"])
     assert labelled(watcher, "1") == known > 0
     assert ("2", "") not in watcher.versions
-
-
-def test_a_snapshot_of_before_reasons_were_kept_is_read() -> None:
-    watcher, _ = bad_scene()
-    old = orjson.loads(watcher.snapshot())
-    old["leaving"], old["versions"] = old["versions"], []
-    for name in ("gone", "muted", "crowded_out"):
-        del old[name]
-    restored = Watcher("m", POLICY_HERE, 1_000, references())
-    restored.restore(orjson.dumps(old))
-    assert restored.versions == {}
-    ended = pass_to(restored, END + DAY + HOUR)
-    assert {a["transition"] for a in ended} == {"resolved"}
-    assert all("no predictions" in a["summary"] for a in ended)

@@ -45,5 +45,5 @@ class AdaptiveMean:
         self._adwin.restore(snapshot["adwin"])
         self.window = self._adwin.update()
         self.cuts = dict(snapshot["cuts"])
-        last_cut = snapshot.get("last_cut")
+        last_cut = snapshot["last_cut"]
         self.last_cut = Cut(*last_cut) if last_cut else None

@@ -227,5 +227,5 @@ class LateLabelWatch:
             self.errors.restore(wire["errors"])
         self.gap.restore(wire["gap"])
         for name, window in self.weighted.items():
-            window.restore(wire.get("weighted", {}).get(name, []), Weighted.from_wire)
+            window.restore(wire["weighted"].get(name, []), Weighted.from_wire)
         self.delays.restore(wire["delays"], LabelAges.from_wire)

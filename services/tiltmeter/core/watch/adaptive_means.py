@@ -87,11 +87,9 @@ class AdaptiveMeans:
         return {"means": means, "classes": self._seen}
 
     def restore(self, wire: Mapping[str, Any]) -> None:
-        """An empty one, of before these signals were followed, changes nothing."""
         for name, adaptive in self._means.items():
-            if name in wire.get("means", {}):
-                adaptive.restore(wire["means"][name])
-        self._seen |= {name: list(counts) for name, counts in wire.get("classes", {}).items()}
+            adaptive.restore(wire["means"][name])
+        self._seen = {name: list(counts) for name, counts in wire["classes"].items()}
 
 
 def score_sums(scores: Int64) -> tuple[int, float, float]:

@@ -76,13 +76,11 @@ class Departed:
             "muted": [[*name, spans] for name, spans in sorted(self.muted.items())],
         }
 
-    def restore(self, watches: list[VersionWatch], wire: Mapping[str, Any], reason: str) -> None:
-        """``watches``: restored from ``leaving``. ``gone`` may be absent: then all left for ``reason``, in their
-        time."""
-        known = wire.get("gone") or [[watch.gone_at_ms, reason] for watch in watches]
-        for watch, (at_ms, why) in zip(watches, known, strict=True):
+    def restore(self, watches: list[VersionWatch], wire: Mapping[str, Any]) -> None:
+        """``watches``: restored from ``leaving``."""
+        for watch, (at_ms, why) in zip(watches, wire["gone"], strict=True):
             self.leave((watch.version, watch.segment), Life(at_ms, why, watch))
-        for version, segment, spans in wire.get("muted", []):
+        for version, segment, spans in wire["muted"]:
             self.muted[version, segment] = [(low, high) for low, high in spans]
 
 

@@ -118,13 +118,13 @@ class LabelTimeline:
 
     def restore(self, wire: dict[str, Any]) -> None:
         self.total = Outcomes.from_wire(wire["all_labels"])
-        self.classes.names = set(wire.get("classes", ()))
+        self.classes.names = set(wire["classes"])
         self.feedback = dict(wire["feedback"])
         for name, window in self.windows.items():
             window.restore(wire["labels"].get(name, []), Outcomes.from_wire)
         self.last_pane = wire["last_label_pane"]
-        self.history.restore(wire.get("history", []))
+        self.history.restore(wire["history"])
         self.performance.restore(wire["performance"])
         self._compare_labels(self._of)
-        if self.drift is not None and wire.get("label_drift") is not None:
+        if self.drift is not None and wire["label_drift"] is not None:
             self.drift.restore(wire["label_drift"])

@@ -223,19 +223,16 @@ class VersionWatch:
             window.restore(wire["predictions"].get(name, []), PredictionPane.from_wire)
         if self.features is not None and wire["features"] is not None:
             self.features.restore(wire["features"])
-        if self.joint is not None and wire.get("joint") is not None:
+        if self.joint is not None and wire["joint"] is not None:
             self.joint.restore(wire["joint"])
-        if "quality" in wire:
-            compared = wire["quality"]["reference_id"]
-            self.quality = QualityWatch(self._references.by_id(compared) if compared else None, self._policy)
-            self.quality.restore(wire["quality"])
+        compared = wire["quality"]["reference_id"]
+        self.quality = QualityWatch(self._references.by_id(compared) if compared else None, self._policy)
+        self.quality.restore(wire["quality"])
         self.labelled.restore(wire)
-        self.means.restore(wire.get("means", {}))
-        if "late" in wire:
-            self.late.restore(wire["late"])
-            self.estimated.restore(wire["estimated"])
-        if "worse" in wire:
-            self._worse.restore(wire["worse"])
+        self.means.restore(wire["means"])
+        self.late.restore(wire["late"])
+        self.estimated.restore(wire["estimated"])
+        self._worse.restore(wire["worse"])
         if (
             self.late.errors is not None and not self.late.errors.warns
         ):  # arrival alarmed, and is not asked now

@@ -22,7 +22,7 @@ from tiltmeter.core.watch.pane_merge import PaneMerge, restore_merge
 from tiltmeter.core.watch.traffic import Traffic
 from tiltmeter.core.watch.version_watch import VersionWatch
 
-FORM = 5
+FORM = 6
 _SILENT = "withdrawn: no predictions for a long time, the version is forgotten"
 _CROWDED = "withdrawn: too many versions and segments; of them this one was silent longest, and is forgotten"
 
@@ -182,8 +182,8 @@ class Watcher:
         self._panes, self._alerts = wire["not_taken"]
         for watch in map(self._restored, wire["versions"]):
             self.versions[watch.version, watch.segment] = watch
-        self._departed.restore([self._restored(state) for state in wire.get("leaving", [])], wire, _SILENT)
-        self.crowded_out = wire.get("crowded_out", 0)
+        self._departed.restore([self._restored(state) for state in wire["leaving"]], wire)
+        self.crowded_out = wire["crowded_out"]
 
     def _restored(self, state: dict[str, Any]) -> VersionWatch:
         watch = self._new(PaneKey(0, state["width"], self.model, state["version"], state["segment"]))
