@@ -41,7 +41,6 @@ class AdaptiveMean:
         return {"adwin": self._adwin.snapshot(), "cuts": self.cuts, "last_cut": last_cut}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """``last_cut`` may be absent: it was not always kept."""
         self._adwin.restore(snapshot["adwin"])
         self.window = self._adwin.update()
         self.cuts = dict(snapshot["cuts"])
