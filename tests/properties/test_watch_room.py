@@ -157,7 +157,7 @@ def test_whoever_begins_finds_room_or_only_active_ones_and_an_active_one_is_neve
         lasts = [w.last_prediction_pane for w in seen.versions.values() if w.last_prediction_pane]
         if seen.versions.keys() - known:
             starts = max(lasts) - WIDTH
-            assert len(lasts) <= MOST or all(last > starts - POLICY.longest_ms for last in lasts)
+            assert len(lasts) <= MOST or all(last > starts - POLICY.lately_ms for last in lasts)
             more += len(lasts) > MOST
         known = set(seen.versions)
         steady |= {id(watch) for name, watch in seen.versions.items() if name[0] == VERSIONS[0]}

@@ -52,12 +52,27 @@ def errors(n: int, mean: int, spread: int = 1) -> Outcomes:
     return Outcomes(n=n, sums=list(sums.values()))
 
 
-def test_a_gap_is_the_difference_of_accuracies_over_the_longest_window() -> None:
+def test_a_gap_is_the_difference_of_accuracies_over_the_shortest_window_with_enough_labels() -> None:
     comparable, gap = gap_to(watch("country=DE", classes(710, 290)), watch("", classes(9_300, 700)))
     assert comparable
     assert gap is not None
-    assert gap[:2] == ("accuracy", "long")
+    assert gap[:2] == ("accuracy", "short")
     assert gap[2:] == pytest.approx((0.71, 0.93, 0.22))
+
+
+def test_where_the_short_window_has_too_few_labels_the_next_one_is_asked() -> None:
+    """100 labels every six panes: the short window of six never holds 200."""
+    here, whole = watch("country=DE", classes(71, 29)), watch("", classes(930, 70))
+    for start in range(6 * WIDTH, 60 * WIDTH, 6 * WIDTH):
+        for window in here.labelled.windows.values():
+            window.add(start, classes(71, 29))
+        for window in whole.labelled.windows.values():
+            window.add(start, classes(930, 70))
+        here.labelled.last_pane = whole.labelled.last_pane = start + WIDTH
+    comparable, gap = gap_to(here, whole)
+    assert comparable
+    assert gap is not None
+    assert gap.window == "long"
 
 
 def test_a_gap_is_the_ratio_of_mean_absolute_errors_where_numbers_are_predicted() -> None:
@@ -65,7 +80,7 @@ def test_a_gap_is_the_ratio_of_mean_absolute_errors_where_numbers_are_predicted(
         watch("country=DE", errors(300, 12), task="regression"), watch("", errors(900, 8), task="regression")
     )
     assert comparable
-    assert gap == Gap("mean absolute error", "long", 12.0, 8.0, 0.5)
+    assert gap == Gap("mean absolute error", "short", 12.0, 8.0, 0.5)
 
 
 @pytest.mark.parametrize(

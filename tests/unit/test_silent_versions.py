@@ -1,7 +1,7 @@
 """A version that nobody serves any more: first it is no longer shown, much later it is forgotten.
 
 events     ████████
-shown      ──────────────┐               3 longest windows
+shown      ──────────────┐               silent_windows of the longest window
 kept       ────────────────────────┐     forget_after
 """
 
@@ -13,8 +13,12 @@ from typing import Any
 import pytest
 
 from oracle.scene import PARTITIONS, POLICY, START, messages, references
+from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.messages import PANE, read_message, watermark_message
 from tiltmeter.core.policy import DAY, HOUR, ModelPolicy
+from tiltmeter.core.reference.book import ReferenceBook
+from tiltmeter.core.watch.departed import in_the_way
+from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.metrics.model_samples import model_samples
 
@@ -150,3 +154,21 @@ def test_labels_of_a_version_that_made_room_count_nowhere_until_it_is_back() -> 
     known = sum(cell["n"] for cell in pane_of("label", "1", 0)["pane"]["cells"])
     assert labelled(watcher, "1") == known > 0
     assert ("2", "") not in watcher.versions
+
+
+def test_who_makes_room_is_silent_longest_and_neither_gone_nor_without_a_prediction() -> None:
+    def version(name: str, last: int | None) -> VersionWatch:
+        made = VersionWatch(PaneKey(0, 10_000, "m", name, ""), POLICY_HERE, ReferenceBook())
+        made.last_prediction_pane = last
+        return made
+
+    now, lately = 10 * DAY, HOUR
+    watches = {
+        (name, ""): version(name, last)
+        for name, last in (("a", now - 3 * HOUR), ("b", now - 2 * HOUR), ("c", now - HOUR // 2), ("d", None))
+    }
+    assert in_the_way(watches, 4, now, lately) == []  # three are watched, and one more has room
+    assert in_the_way(watches, 3, now, lately) == [("a", "")]
+    assert in_the_way(watches, 1, now, lately) == [("a", ""), ("b", "")]
+    watches["e", ""] = version("e", now - 2 * DAY)
+    assert in_the_way(watches, 3, now, lately) == [("a", "")]

@@ -40,7 +40,9 @@ def label_pane(number: int, pairs: dict[tuple[str, str], int]) -> LabelPane:
 
 
 def test_classes_that_never_end_do_not_grow_windows_or_totals() -> None:
-    watch = VersionWatch(key(0), ModelPolicy(pane_ms=MINUTE), ReferenceBook())
+    watch = VersionWatch(
+        key(0), ModelPolicy(pane_ms=MINUTE, windows={"short": 6, "long": 360}), ReferenceBook()
+    )
     sizes = []
     for number in range(400):
         pairs = {(f"{number}-{i}", f"{number}-{(i * 7) % 90}"): 1 for i in range(90)}
@@ -156,7 +158,7 @@ def test_alerts_about_hostile_names_have_a_wire_form(kind: str) -> None:
         pane.joint.products += 2_000 * 1_024 * rng.choice([-1, 1], size=pane.joint.products.size)
         alerts += watch.on_pane(pane)
         alerts += watch.on_pane(label_pane(number, {("b", name): 500}))
-    alerts += watch.withdraw("withdrawn: " + name)
+    alerts += watch.withdraw(watch.gone_at_ms, "withdrawn: " + name)
     found = {alert["kind"] for alert in alerts}
     assert found >= {"feature_drift", "prediction_drift", "data_quality", "outliers"}
     assert all(encode_alert(alert) for alert in alerts)

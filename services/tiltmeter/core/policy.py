@@ -91,6 +91,12 @@ class ModelPolicy:
         return self.silent_windows * self.longest_ms
 
     @property
+    def lately_ms(self) -> int:
+        """Who had a prediction within this time is not taken for silent to make room: an hour, the detection window
+        if that is longer, and no longer than the longest window."""
+        return min(max(HOUR, self.windows[self.detection_window] * self.pane_ms), self.longest_ms)
+
+    @property
     def longest_ms(self) -> int:
         """The longest window."""
         return max(self.windows.values()) * self.pane_ms

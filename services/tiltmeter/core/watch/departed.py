@@ -84,12 +84,10 @@ class Departed:
             self.muted[version, segment] = [(low, high) for low, high in spans]
 
 
-def in_the_way(
-    versions: Mapping[Name, VersionWatch], most: int, start_ms: int, longest_ms: int
-) -> list[Name]:
+def in_the_way(versions: Mapping[Name, VersionWatch], most: int, start_ms: int, lately_ms: int) -> list[Name]:
     """Who makes room for one that begins with a prediction pane at ``start_ms``, so that at most ``most`` are
-    watched: those silent longest, by name where that is equal; never one with a prediction within the longest
-    window."""
+    watched: those silent longest, by name where that is equal; never one with a prediction in the
+    ``lately_ms`` before."""
     if len(versions) < most:  # a shortcut: those that are gone or have labels only are not counted
         return []
     present = [
@@ -97,5 +95,5 @@ def in_the_way(
         for name, watch in versions.items()
         if watch.last_prediction_pane is not None and watch.gone_at_ms > start_ms
     ]
-    silent = sorted((last, name) for last, name in present if last + longest_ms <= start_ms)
+    silent = sorted((last, name) for last, name in present if last + lately_ms <= start_ms)
     return [name for _, name in silent[: max(len(present) - most + 1, 0)]]

@@ -136,7 +136,7 @@ class Watcher:
     def _make_room(self, start_ms: int) -> None:
         """For one that begins: a function of the prediction panes so far, whose order is that of time and name."""
         policy = self._policy
-        for name in in_the_way(self.versions, policy.most_watched, start_ms, policy.longest_ms):
+        for name in in_the_way(self.versions, policy.most_watched, start_ms, policy.lately_ms):
             watch = self.versions.pop(name)
             self._departed.leave(name, Life(start_ms, _CROWDED, watch))
             self._departed.mute(name, start_ms, watch.gone_at_ms)

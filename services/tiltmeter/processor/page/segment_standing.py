@@ -39,17 +39,19 @@ def standing(watch: VersionWatch, whole: VersionWatch | None) -> Standing:
 
 
 def gap_to(watch: VersionWatch, whole: VersionWatch) -> tuple[bool, Gap | None]:
-    """Over the longest window: are there ``min_samples`` labels on both sides, of the same time, and is the whole
-    better than the segment's 95 % interval? Of as many segments as there may be, some would always look worse."""
-    window, panes = max(whole.policy.windows.items(), key=lambda item: (item[1], item[0]))
-    last, newest = watch.labelled.last_pane, whole.labelled.last_pane
-    if last is None or newest is None or newest - last >= panes * whole.policy.pane_ms:
-        return False, None
+    """Over the shortest window with ``min_samples`` labels on both sides, of the same time: is there one, and is
+    the whole better than the segment's 95 % interval? Of many segments some would always look worse."""
     regression, least = whole.labelled.performance.regression, max(whole.min_samples, 1)
-    (labels, here, low, _), (every, of_all, *_) = (
-        mean_loss(of.labelled.windows[window].total, regression) for of in (watch, whole)
-    )
-    if min(labels, every) < least:
+    last, newest = watch.labelled.last_pane, whole.labelled.last_pane
+    if last is None or newest is None:
+        return False, None
+    for window, panes in sorted(whole.policy.windows.items(), key=lambda item: (item[1], item[0])):
+        (labels, here, low, _), (every, of_all, *_) = (
+            mean_loss(of.labelled.windows[window].total, regression) for of in (watch, whole)
+        )
+        if min(labels, every) >= least and newest - last < panes * whole.policy.pane_ms:
+            break
+    else:
         return False, None
     if not low > of_all:
         return True, None
