@@ -44,7 +44,7 @@ def policy(labels: str) -> ModelPolicy:
         mmd_share=0.5,
         labels=labels,
         from_first=400,
-        silent_windows=1,
+        silent_panes=11,
         forget_ms=205_000,
         expectations={"x": Expectation(minimum=-4.0, required=True)},
         segments={"country": ("DE",)},

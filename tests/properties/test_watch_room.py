@@ -37,7 +37,7 @@ POLICY = ModelPolicy(
     pane_ms=WIDTH,
     windows={"short": 2, "long": 5},
     maturities=(60_000,),
-    silent_windows=1,
+    silent_panes=5,
     forget_ms=40 * WIDTH,  # longer than labels take: no version has labels alone
     most_watched=MOST,
     expectations={"x": Expectation(required=True)},

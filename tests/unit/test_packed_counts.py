@@ -23,7 +23,7 @@ from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.core.watch.pane_merge import PaneMerge
 
 FEATURES, MOST_BYTES = 20, 14_000
-#: Of the reference below, as it was before panes were packed.
+#: Of the reference below: how panes are written must not change what a reference is called.
 REFERENCE_ID = "ref-b9d09cb8c78d"
 KEY = PaneKey(1_767_787_200_000, 10_000, "credit-risk", "2026-01-07", "")
 

@@ -1,7 +1,7 @@
 """A version that nobody serves any more: first it is no longer shown, much later it is forgotten.
 
 events     ████████
-shown      ──────────────┐               silent_windows of the longest window
+shown      ──────────────┐               silent_panes
 kept       ────────────────────────┐     forget_after
 """
 
@@ -27,7 +27,7 @@ POLICY_HERE = ModelPolicy(
     pane_ms=POLICY.pane_ms,
     windows=POLICY.windows,
     tolerances=POLICY.tolerances,
-    silent_windows=2,
+    silent_panes=200,
     forget_ms=DAY,
 )
 LONGEST_MS = 100 * 10_000

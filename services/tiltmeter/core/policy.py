@@ -64,7 +64,7 @@ class ModelPolicy:
     quantile: float = 0.5  # regression: of the pinball loss that is shown
     compare: tuple[str, ...] = ()  # river's drift detectors on the errors, counted beside ours
     loss_scale: float = 1.0  # regression without a reference: unit in which errors are quantised
-    silent_windows: int = 2  # longest windows without an event after which a version is no longer shown
+    silent_panes: int = 1_080  # panes without an event after which a version is no longer shown
     forget_ms: int = 45 * DAY  # without a prediction for so long, and silent, a version is forgotten
     most_watched: int = 1_000  # versions and segments of the model; beyond, those silent longest make room
     expectations: Mapping[str, Expectation] = field(default_factory=dict)  # by feature
@@ -88,7 +88,7 @@ class ModelPolicy:
 
     @property
     def silent_ms(self) -> int:
-        return self.silent_windows * self.longest_ms
+        return self.silent_panes * self.pane_ms
 
     @property
     def lately_ms(self) -> int:

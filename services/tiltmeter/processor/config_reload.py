@@ -20,7 +20,15 @@ from tiltmeter.settings import Settings
 
 #: Fields of a model's section that take effect without a restart.
 LIVE = frozenset(
-    {"windows", "detection_window", "tolerances", "expectations", "silent_windows", "forget_after"}
+    {
+        "windows",
+        "detection_window",
+        "tolerances",
+        "weights",
+        "expectations",
+        "silent_panes",
+        "forget_after",
+    }
 )
 #: How often the file is looked at.
 LOOK_SECONDS = 2.0

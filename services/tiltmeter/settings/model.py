@@ -113,10 +113,8 @@ class ModelSettings(Section):
         (), description="River's drift detectors on the errors, counted beside ours; they alarm nothing."
     )
     loss_scale: float = Field(1.0, gt=0, description="Regression without a reference: unit of errors.")
-    silent_windows: int = Field(
-        2,
-        ge=1,
-        description="A version without an event for so many of its longest windows is no longer shown.",
+    silent_panes: int = Field(
+        1_080, ge=1, description="A version without an event for so many panes is no longer shown."
     )
     forget_after: Duration = _default(
         "45d",
@@ -177,7 +175,7 @@ class ModelSettings(Section):
             quantile=self.quantile,
             compare=self.compare,
             loss_scale=self.loss_scale,
-            silent_windows=self.silent_windows,
+            silent_panes=self.silent_panes,
             forget_ms=self.forget_after,
             expectations={name: item.expectation() for name, item in self.expectations.items()},
             segments=self.segments,

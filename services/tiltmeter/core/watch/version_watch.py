@@ -110,7 +110,7 @@ class VersionWatch:
         return (last or 0) + panes * self._width_ms
 
     def silent_at(self, now_ms: int) -> bool:
-        """Has nothing come, neither predictions nor labels, for ``silent_windows`` of the longest window?"""
+        """Has nothing come, neither predictions nor labels, for ``silent_panes``?"""
         last = max(t for t in (self.last_prediction_pane, self.labelled.last_pane, -1) if t is not None)
         return now_ms - last >= self._policy.silent_ms
 
