@@ -159,9 +159,51 @@ def test_a_change_within_the_tolerance_is_not_an_alarm() -> None:
 
 def test_drift_of_two_margins_is_not_joint_drift() -> None:
     """Both means rise by .7: the mean product by about a half, the correlation hardly."""
+    model, most = Model(), 0.0
+    for _ in range(60):
+        assert model.panes(1, shifted, rows=200) == []
+        most = max(most, model.watch.evidence()[CORRELATIONS].ratio)
+    assert most > 0.5  # the evidence is there, the second condition is not
+    assert model.watch.evidence()[CORRELATIONS].ratio < 1
+
+
+def test_evidence_that_was_held_back_does_not_alarm_when_all_is_well_again() -> None:
+    """Margins move for a while, and with them the mean products; then everything is as in the reference."""
     model = Model()
-    assert model.panes(30, shifted) == []
-    assert model.watch._moments.evidence().alarm  # the evidence is there, the second condition is not
+    model.panes(100, shifted, rows=20)
+    assert model.panes(300, rows=20) == []
+
+
+def test_few_rows_a_pane_and_copies_are_enough_if_they_go_on() -> None:
+    """100 rows a pane, each counting a fiftieth: no short window could tell, one that grows can."""
+    model = Model()
+    alerts = []
+    for _ in range(1_500):
+        pane = model.pane(flipped(rows_of(model.random, 100), model.random))
+        model.window.add(pane.key.start_ms, pane)
+        alerts += model.watch.on_pane(pane, model.window, 50.0)
+    assert said(alerts) == [("joint_drift", "info", "firing")]
+
+
+def test_outliers_do_not_warn_before_their_overdispersion_is_known() -> None:
+    model = Model()
+    for known, expected in ((False, []), (True, [("outliers", "warning", "firing")])):
+        alerts = []
+        for _ in range(20):
+            pane = model.pane(far_out(rows_of(model.random, ROWS), model.random))
+            model.window.add(pane.key.start_ms, pane)
+            alerts += model.watch.on_pane(pane, model.window, 1.0, known)
+        assert said(alerts) == expected
+
+
+def test_what_was_found_before_joint_was_switched_off_is_forgotten() -> None:
+    model = Model()
+    assert said(model.panes(10, far_out)) == [("outliers", "warning", "firing")]
+    off = replace(POLICY, joint=False)
+    model.watch._policy = off
+    assert said(model.panes(5)) == [("outliers", "warning", "resolved")]
+    model.watch._policy = POLICY
+    assert model.panes(10) == []
 
 
 def test_rows_beyond_the_reference_warn() -> None:

@@ -129,17 +129,24 @@ def show(file: Path) -> None:
 
 @reference.command(epilog="Example: tiltmeter reference publish churn-3.json")
 @click.argument("files", type=_File, nargs=-1, required=True)
+@click.option(
+    "--other-units",
+    is_flag=True,
+    help="Replace the first reference of a regression by one in other units: before labels have come.",
+)
 @configured
-def publish(settings: Settings, files: tuple[Path, ...]) -> None:
+def publish(settings: Settings, files: tuple[Path, ...], other_units: bool) -> None:
     """Publish references; running workers take them up within seconds, for panes that start after that."""
     topic = TopicNames(settings.kafka.topic_prefix).references
     profiles = [
         ReferenceProfile.from_json(file.read_bytes()) for file in files
     ]  # all can be read, or none goes
     connection = reached(settings, topic)
-    book = ReferenceBook((*ReferenceTopic(connection, topic).fresh(), *profiles))
+    book = ReferenceBook(ReferenceTopic(connection, topic).fresh())
     for file, profile in zip(files, profiles, strict=True):
-        if (problem := book.incomparable(profile)) is not None:
+        problem = None if other_units else book.changes_units(profile)
+        book.add(profile)
+        if (problem := problem or book.incomparable(profile)) is not None:
             raise Failure(f"{file}: {problem}")
     for profile in profiles:
         size = publish_reference(connection, topic, profile)

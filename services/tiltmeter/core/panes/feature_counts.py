@@ -75,6 +75,12 @@ class FeatureCounts:
     def bins(self, bins: Int64 | None) -> None:
         self._bins, self._places, self._size = bins, [], 0 if bins is None else bins.size
 
+    @property
+    def values(self) -> int:
+        """How many have been counted over the bins or the categories of a reference."""
+        numbers = self.bins
+        return (0 if numbers is None else int(numbers.sum())) + sum((self.categories or {}).values())
+
     def add(self, other: FeatureCounts, sign: int = 1) -> None:
         """Merge; ``sign=-1`` takes the same counts out again, exactly, because they are integers."""
         if sign == 1 and isinstance(self._cells, list) and isinstance(other._cells, list):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tiltmeter.core.panes.bounded_classes import ANOTHER, MOST_CLASSES, OTHER, folded
 from tiltmeter.core.panes.kept_names import kept
 from tiltmeter.core.panes.outcomes import Outcomes
@@ -19,11 +21,15 @@ class NamedClasses:
     def __init__(self) -> None:
         self.names: set[str] = set()
 
+    def keep(self, classes: Iterable[str]) -> None:
+        """Those of a reference keep their name however many have come before."""
+        self.names.update(classes)
+
     def fold(self, outcomes: Outcomes) -> None:
         """Of a pane, or of what corrections change in one; in place."""
         fresh = {name for pair in outcomes.confusion for name in pair} - self.names - {OTHER, ANOTHER}
         if not fresh:
             return
-        self.names.update(kept(fresh, MOST_CLASSES - len(self.names)))
+        self.names.update(kept(fresh, max(MOST_CLASSES - len(self.names), 0)))
         if not fresh <= self.names:
             outcomes.confusion = folded(outcomes.confusion, self.names)

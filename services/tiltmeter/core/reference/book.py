@@ -40,6 +40,22 @@ class ReferenceBook:
         line = self._by_subject.get((model, version, ""), [])
         return line[0] if line else None
 
+    def changes_units(self, profile: ReferenceProfile) -> str | None:
+        """Before it is added: would this reference become the first of its version, and count errors and labels in
+        other units than have been counted so far? What is wrong and what to do, or None."""
+        first = self.first(profile.model, profile.version)
+        if first is None or profile.segment or profile.effective_from_ms > first.effective_from_ms:
+            return None
+        if first.performance is None or not first.performance.labelled:
+            return None
+        if profile.performance is not None and profile.performance.counts_like(first.performance):
+            return None
+        return (
+            f"errors of {profile.model} {profile.version} have been counted in the units of {first.reference_id}, "
+            "whose place this reference would take: build it with --like and the file of that one, or give it a "
+            "later --effective-from"
+        )
+
     def incomparable(self, profile: ReferenceProfile) -> str | None:
         """Why performance cannot be compared with this reference of the book, and what to do; None if it can, or if
         it says nothing of performance."""

@@ -97,6 +97,11 @@ class Performance:
         Capped errors are shares of a cap: as shares of another they would look better or worse than they are."""
         return self.task != "regression" or (first is not None and first.cap == self.cap)
 
+    def counts_like(self, other: Performance) -> bool:
+        """Do panes that are counted by either mean the same? Of a regression: cap and bins; classes are names."""
+        mine = (self.task, self.cap, self.residual_edges, self.label_edges)
+        return mine == (other.task, other.cap, other.residual_edges, other.label_edges)
+
     def label_profile(self) -> NumericFeature | CategoricalFeature | None:
         """How the labels were distributed; None where they were not counted. What panes count of labels lies over the
         same bins and classes. The outer labels are not kept: the outermost edges stand for them."""

@@ -107,7 +107,9 @@ class DriftFamilies:
         self._evidence.on_pane(counts)
         if self._learning:
             before, self._learning = self._learning, self._still_learning()
-            self._traffic.update((n, self._evidence.phi(n)) for n in before if n not in self._learning)
+            for name in before:
+                if name not in self._learning:
+                    self._learned(name, phi[name])
         thresholds = {name: f.log_threshold for f in self._families.values() for name in f.members}
         near = {
             *self._evidence.above(thresholds),
@@ -142,6 +144,15 @@ class DriftFamilies:
             members = [m for n in family.members for m in self._member(n)] if alarms else []
             alerts += family.alert.on_pane(key, members)
         return alerts
+
+    def _learned(self, name: str, used: float) -> None:
+        """Over-dispersion is known now. Where it is larger than what was used until now, what was found so far was
+        counted for more than it is: it is counted anew."""
+        phi = self._traffic[name] = self._evidence.phi(name)
+        if phi > used:
+            self._onsets[name] = tuple(Onset() for _ in self._tolerances)
+            for level in range(len(self._tolerances)):
+                self._evidence.restart(name, level)
 
     def _crossed(self, log_m: Mapping[Stream, float]) -> set[Stream]:
         """Streams that e-SR declares."""

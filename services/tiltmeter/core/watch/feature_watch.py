@@ -72,10 +72,14 @@ class FeatureWatch:
         """phi by name; None while it is being learned."""
         return self._families.overdispersion()
 
-    @property
-    def largest_overdispersion(self) -> float:
-        """Of all features, as it is used for the next pane; 1 without features."""
-        return max(map(self._families.phi, self.reference.features), default=1.0)
+    def joint_overdispersion(self) -> tuple[float, bool]:
+        """The largest of the joint profile's features, as it is used for the next pane, and whether all are known."""
+        joint = self.reference.joint
+        known = self._families.overdispersion()
+        names = joint.features if joint is not None else ()
+        return max(map(self._families.phi, names), default=1.0), all(
+            known[name] is not None for name in names
+        )
 
     def drifts(self, total: PredictionPane) -> Iterator[tuple[str, Drift]]:
         """Every feature of a window, and the predictions under :data:`OUTPUT`."""

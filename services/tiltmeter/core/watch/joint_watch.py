@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tiltmeter.core.drift.centred_products import CentredProducts
 from tiltmeter.core.drift.e_detector import Evidence
 from tiltmeter.core.drift.error_rate import ErrorRateDetector
 from tiltmeter.core.drift.mean_discrepancy import MeanDiscrepancy, mean_discrepancy
@@ -20,6 +20,7 @@ from tiltmeter.core.drift.second_moments import (
     fourth_powers,
     moments,
     pair_names,
+    pairs,
 )
 from tiltmeter.core.drift.snapshot import SnapshotMismatchError
 from tiltmeter.core.panes.embedding_counts import EmbeddingCounts
@@ -31,6 +32,7 @@ from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference.profile import NumericFeature, ReferenceProfile
 from tiltmeter.core.verdicts.alert_state import ActiveAlert, AlertState, Subject, Word, withdraw_all
 from tiltmeter.core.verdicts.budget import Budget
+from tiltmeter.core.watch.joint_drift import JointDrift
 
 #: What the two alerts are about.
 CORRELATIONS, OUTLIERS = "(correlations)", "(outliers)"
@@ -41,24 +43,6 @@ _Z = 1.645
 _STRAY = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class JointDrift:
-    """Of a window against the reference; NaN without rows. ``change`` is that of the ``pair`` of features whose
-    correlation changed most, from ``before`` to ``now``. ``reconstruction``: the mean squared error of
-    reconstructing rows from the reference's principal components, as a multiple of the reference's."""
-
-    rows: int
-    pair: tuple[str, str]
-    before: float
-    now: float
-    reconstruction: float
-    outlier_ratio: float
-
-    @property
-    def change(self) -> float:
-        return abs(self.now - self.before)
-
-
 class JointWatch:
     """Two alerts with a proof: ``joint_drift`` and ``outliers``.
 
@@ -67,8 +51,9 @@ class JointWatch:
     than the reference does. Outliers are a warning: rows beyond anything the reference held are seldom benign.
 
     The detector's null is about mean products, which drift of both margins moves as well. That has its own alerts;
-    so an alarm also needs that the correlation in the detection window, which has the margins taken out, changed
-    by more than the tolerance. A further condition can only make alarms rarer: the guarantee stays.
+    so an alarm also needs that the correlation, which has the margins taken out, changed by more than the tolerance
+    over what came since evidence began to rise. A further condition only makes alarms rarer; evidence that it holds
+    back is counted anew, so that it cannot alarm when all is well again.
     """
 
     def __init__(self, reference: ReferenceProfile, policy: ModelPolicy) -> None:
@@ -96,20 +81,32 @@ class JointWatch:
         )
         self._alerts = {name: AlertState(tolerances.clear_panes) for name in (CORRELATIONS, OUTLIERS)}
         self._subjects = {name: self._subject(name) for name in self._alerts}
+        #: What came since evidence that features go together otherwise began to rise, and what it was tempered with.
+        self._rising = CentredProducts.empty(len(joint.features))
+        self._phi = 1.0
         #: What came since each alert's onset, or since it last looked bad.
         self._since = {name: JointCounts.empty(len(joint.features)) for name in self._alerts}
 
     def on_pane(
-        self, pane: PredictionPane, window: Window[PredictionPane], phi: float = 1.0
+        self,
+        pane: PredictionPane,
+        window: Window[PredictionPane],
+        phi: float = 1.0,
+        known: bool = True,
     ) -> list[dict[str, Any]]:
         """Judge ``pane`` after it has entered the detection window; returns alerts to publish. A pane without a
         complete row changes nothing. Where the policy no longer asks, what fires ends.
 
-        ``phi``: the largest over-dispersion of the features, known before this pane. A pair differs between panes no
-        more than the worse of its two does (heuristic), and that a row comes ten times shows in each of them.
+        ``phi``: the largest over-dispersion of the joint profile's features before this pane, and whether all of them
+        are ``known``: until then nothing warns. A pair differs between panes no more than the worse of its two does
+        (heuristic), and that a row comes ten times shows in each of them.
         """
         if not self._policy.joint:
+            self._restart()
             return withdraw_all(self.alerts(), pane.key, "withdrawn: joint is off for the model")
+        if phi > self._phi:  # what was found so far was counted for more than it is
+            self._restart()
+        self._phi = phi
         counts = pane.joint
         if counts is None or counts.rows == 0:
             return []
@@ -119,11 +116,14 @@ class JointWatch:
         found = [pane.features.get(name) for name in self._joint.features]
         powers = fourth_powers(self._joint, [f.bins if f else None for f in found])
         drift = self.drift(window.total)
+        moved = self._moments.on_pane(counts, powers, phi)
+        self._rising.add(counts)
+        if moved.ratio <= 0.0:
+            self._rising = CentredProducts.empty(len(self._joint.features))
+        far = self._outliers.on_pane(counts.rows, counts.outliers, phi)
         words = {
-            CORRELATIONS: self._about_correlations(self._moments.on_pane(counts, powers, phi), drift, phi),
-            OUTLIERS: self._about_outliers(
-                self._outliers.on_pane(counts.rows, counts.outliers, phi), drift, phi
-            ),
+            CORRELATIONS: self._about_correlations(moved, drift, phi),
+            OUTLIERS: self._about_outliers(far, drift, phi, known),
         }
         alerts = []
         for name, word in words.items():
@@ -167,7 +167,7 @@ class JointWatch:
 
     def _about_correlations(self, evidence: Evidence, drift: JointDrift, phi: float) -> Word:
         tolerance = self._policy.tolerances.correlation
-        proved = evidence.alarm and drift.change - _STRAY * math.sqrt(phi / drift.rows) > tolerance
+        proved = evidence.alarm and self._changed(tolerance, phi)
         numbers = {
             "change": drift.change,
             "before": drift.before,
@@ -184,6 +184,23 @@ class JointWatch:
         healthy = self._correlations_healthy(tolerance, phi)
         return Word(proved and not healthy, healthy, numbers, summary)
 
+    def _changed(self, tolerance: float, phi: float) -> bool:
+        """Has the correlation of some pair changed inside panes, over what came since evidence began to rise? Such a
+        window grows until it can tell, however few rows a pane has. Where it shows that none has, the mean products
+        moved with the margins, or did so long ago: the evidence is counted anew."""
+        if self._rising.weight == 0:
+            return False
+        d = len(self._joint.features)
+        now = self._rising.correlations(pairs(d), d)
+        change, stray = (
+            float(np.abs(now - self._correlated).max()),
+            _STRAY * math.sqrt(phi / self._rising.weight),
+        )
+        if change + stray < tolerance + _STRAY / math.sqrt(self._joint.counts.rows):
+            self._moments.restart()
+            self._rising = CentredProducts.empty(len(self._joint.features))
+        return change - stray > tolerance
+
     def _correlations_healthy(self, tolerance: float, phi: float) -> bool:
         """Does what came since the onset, or since it last looked bad, show every pair within the tolerance? The
         window grows until it can tell; it starts over when it shows the opposite."""
@@ -196,7 +213,7 @@ class JointWatch:
             self._start_over(CORRELATIONS)
         return change + stray < tolerance + _STRAY / math.sqrt(self._joint.counts.rows)
 
-    def _about_outliers(self, evidence: Evidence, drift: JointDrift, phi: float) -> Word:
+    def _about_outliers(self, evidence: Evidence, drift: JointDrift, phi: float, known: bool) -> Word:
         allowed = self._outliers.mu0
         healthy = self._outliers_healthy(allowed, phi)
         numbers = {
@@ -209,7 +226,7 @@ class JointWatch:
             f"{drift.outlier_ratio:.2%} of the rows are farther from the centre than 99.9 % of the reference's; "
             f"allowed are {allowed:.2%}"
         )
-        return Word(evidence.alarm and not healthy, healthy, numbers, summary)
+        return Word(evidence.alarm and known and not healthy, healthy, numbers, summary)
 
     def _outliers_healthy(self, allowed: float, phi: float) -> bool:
         since = self._since[OUTLIERS]
@@ -220,6 +237,12 @@ class JointWatch:
         if rate - margin > allowed:
             self._start_over(OUTLIERS)
         return rate + margin < allowed
+
+    def _restart(self) -> None:
+        """Forget the evidence: it was counted for more than it is, or nobody asked while it grew."""
+        self._moments.restart()
+        self._outliers.restart()
+        self._rising = CentredProducts.empty(len(self._joint.features))
 
     def _start_over(self, name: str) -> None:
         self._since[name] = JointCounts.empty(len(self._joint.features))
@@ -255,6 +278,8 @@ class JointWatch:
             "outliers": self._outliers.snapshot(),
             "alerts": {name: state.snapshot() for name, state in self._alerts.items()},
             "since": {name: counts.to_wire() for name, counts in self._since.items()},
+            "rising": self._rising.snapshot(),
+            "phi": self._phi,
         }
 
     def restore(self, wire: dict[str, Any]) -> None:
@@ -266,3 +291,4 @@ class JointWatch:
         for name, state in wire["alerts"].items():
             self._alerts[name].restore(state)
         self._since = {name: JointCounts.from_wire(counts) for name, counts in wire["since"].items()}
+        self._rising, self._phi = CentredProducts.restore(wire["rising"]), wire["phi"]

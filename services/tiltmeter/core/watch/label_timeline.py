@@ -39,7 +39,8 @@ class LabelTimeline:
         self.history = History()
         self.performance = PerformanceWatch(policy, traffic.losses)
         self.drift: LabelWatch | None = None
-        self._compared: Performance | None = None  # whose labels ``drift`` knows
+        #: Whose labels ``drift`` knows, and by whose bins and classes they are counted.
+        self._compared: tuple[Performance | None, Performance | None] = (None, None)
 
     @property
     def first_performance(self) -> Performance | None:
@@ -63,16 +64,22 @@ class LabelTimeline:
 
     def on_pane(self, pane: LabelPane) -> list[dict[str, Any]]:
         """A closed pane; they come in order of time. Returns alerts to publish."""
+        first, of = self.first_performance, pane.key
+        if first is not None:
+            self.classes.keep(first.classes)
         outcomes = pane.total()
         self._count(pane, outcomes)
-        of = pane.key
         reference = self._references.at(of.model, of.version, of.start_ms, of.segment)
-        measured = reference.performance if reference else None
-        if measured is not None and measured.comparable_with(self.first_performance):
+        measured, compared = reference.performance if reference else None, self.performance.reference
+        alerts: list[dict[str, Any]] = []
+        if measured is not None and measured.comparable_with(first):
             self.performance.compare_with(measured)
-        alerts = self._compare_labels(of)
+        elif compared is not None and first is not None and not compared.comparable_with(first):
+            alerts += self.performance.forget(of, "withdrawn: errors are counted in other units now")
+        alerts += self._compare_labels(of)
         alerts += self.performance.on_pane(of, outcomes)
-        return alerts + self.drift.on_pane(of, outcomes) if self.drift is not None else alerts
+        # With all classes by their name: those that windows call (other) may be the reference's.
+        return alerts + self.drift.on_pane(of, pane.total()) if self.drift is not None else alerts
 
     def _count(self, pane: LabelPane, outcomes: Outcomes) -> None:
         self.classes.fold(outcomes)
@@ -93,15 +100,15 @@ class LabelTimeline:
 
     def _compare_labels(self, key: PaneKey) -> list[dict[str, Any]]:
         """With the reference that performance is compared with; returns the alerts that this ends."""
-        if self.performance.reference is self._compared:
+        now, first = self.performance.reference, self.first_performance
+        if self._compared[0] is now and self._compared[1] is first:
             return []
-        self._compared = self.performance.reference
+        self._compared = now, first
         before = self.drift.alerts() if self.drift is not None else iter(())
         ended = withdraw_all(before, key, "withdrawn: labels are compared with another reference now")
-        if self._compared is not None:
-            self.drift = LabelWatch.of(
-                self._compared, self.first_performance, self._policy, key.width_ms, self._traffic.labels
-            )
+        self.drift = None
+        if now is not None:
+            self.drift = LabelWatch.of(now, first, self._policy, key.width_ms, self._traffic.labels)
         return ended
 
     def snapshot(self) -> dict[str, Any]:

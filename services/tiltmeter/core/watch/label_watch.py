@@ -88,10 +88,13 @@ class LabelWatch:
 
     def _counts(self, outcomes: Outcomes, _name: str) -> FeatureCounts:
         if isinstance(self._profile, NumericFeature):
-            if not outcomes.targets:
+            size = self._profile.counts.size
+            # Beyond lie labels that were counted over other bins, before the first reference was replaced.
+            targets = {place: n for place, n in outcomes.targets.items() if place < size}
+            if not targets:
                 return FeatureCounts()
-            bins = np.zeros(self._profile.counts.size, dtype=np.int64)
-            bins[list(outcomes.targets)] = list(outcomes.targets.values())
+            bins = np.zeros(size, dtype=np.int64)
+            bins[list(targets)] = list(targets.values())
             return FeatureCounts(bins=bins)
         classes: dict[str, int] = {}
         for (_, actual), n in outcomes.confusion.items():
@@ -144,8 +147,10 @@ class LabelWatch:
         return self._families.alerts()
 
     def snapshot(self) -> dict[str, Any]:
-        return {"window": self._window.snapshot(), **self._families.snapshot()}
+        return {"window": self._window.snapshot(), "alarms": self._alarms, **self._families.snapshot()}
 
     def restore(self, wire: dict[str, Any]) -> None:
         self._window.restore(wire["window"], FeatureCounts.from_wire)
-        self._families.restore(wire)
+        # Evidence that could not alarm was never restarted: it may be of a time that is long over.
+        if wire["alarms"] or not self._alarms:
+            self._families.restore(wire)

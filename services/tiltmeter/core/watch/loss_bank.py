@@ -164,9 +164,11 @@ class LossBank:
             for name, w in self._watched.items()
         )
 
-    def restart(self) -> None:
-        for watched in self._watched.values():
-            watched.detector.restart()
+    def restart(self, only: str | None = None) -> None:
+        """Forget the evidence, of all signals or of one."""
+        for name, watched in self._watched.items():
+            if only in (None, name):
+                watched.detector.restart()
 
     def snapshot(self) -> dict[str, Any]:
         return {

@@ -73,6 +73,8 @@ class Onset:
                 self.beyond, self.peak = True, found.log_evidence
                 self.by, self.numbers = found.by, found.numbers()
             return False
+        if not counts.values:  # neither good nor bad
+            return False
         self.since.add(counts)
         since = of.drift(self.since, found.phi)
         margin = _CLEAR * math.sqrt(found.phi / since.rows) if since.rows else math.inf
@@ -84,7 +86,7 @@ class Onset:
             self.peak = max(self.peak, found.log_evidence)
             if found.bad:
                 self.by, self.numbers = found.by, found.numbers()
-        elif since.rows and since.sample_high + margin < found.tolerance:
+        elif since.rows and since.sample_high + margin < found.tolerance + of.reference_margin:
             self.healthy_panes += 1
         else:
             self.healthy_panes = 0

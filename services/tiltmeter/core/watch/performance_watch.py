@@ -19,7 +19,7 @@ from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.performance.losses import CLASSIFICATION, REGRESSION, Signal, learned
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference.profile import Performance
-from tiltmeter.core.verdicts.alert_state import ActiveAlert, AlertState, Subject, Word
+from tiltmeter.core.verdicts.alert_state import ActiveAlert, AlertState, Subject, Word, withdraw_all
 from tiltmeter.core.verdicts.budget import Budget
 from tiltmeter.core.watch.loss_bank import LossBank
 
@@ -117,6 +117,14 @@ class PerformanceWatch:
             self._overdispersion.assume(stream, reference.phi or 1.0)
         self._banks = {severity: LossBank(reference, self._policy, severity) for severity in SEVERITIES}
 
+    def forget(self, key: PaneKey, reason: str) -> list[dict[str, Any]]:
+        """Compare with nothing until there is another reference; returns the alerts that this ends."""
+        ended = withdraw_all(self.alerts(), key, reason)
+        self._reference, self._banks = None, {}
+        self._exceeded = {severity: [] for severity in SEVERITIES}
+        self._since = {name: Outcomes() for name in (*SEVERITIES, _GATE)}
+        return ended
+
     def _learn(self, outcomes: Outcomes) -> None:
         """The first labels are taken as good (``from_first``). Classification only: capping a regression's errors
         needs a reference before the first of them."""
@@ -146,7 +154,7 @@ class PerformanceWatch:
     def _learn_overdispersion(self, outcomes: Outcomes) -> None:
         """After the pane has been judged: what tempers its evidence must be known before it."""
         every = [signal.of_outcomes(outcomes) for signal in self._signals.values()]
-        before = self._overdispersion.learned.tolist()
+        before, used = self._overdispersion.learned.tolist(), self._phi
         self._overdispersion.on_pane(
             np.array([losses.n for losses in every]),
             np.array([[losses.total] for losses in every]),
@@ -156,6 +164,9 @@ class PerformanceWatch:
         for name, was, is_learned, phi in zip(self._phi, before, now, self._phi.values(), strict=True):
             if is_learned and not was:
                 self._traffic[name] = phi
+                if phi > used[name]:  # what was found so far was counted for more than it is
+                    for bank in self._banks.values():
+                        bank.restart(name)
 
     @property
     def _phi(self) -> dict[str, float]:
@@ -253,6 +264,7 @@ class PerformanceWatch:
     def snapshot(self) -> dict[str, Any]:
         return {
             "reference": self._reference.to_wire() if self._reference else None,
+            "pages": self._pages,
             "first": self._first.to_wire() if self._first is not None else None,
             "overdispersion": self._overdispersion.snapshot(),
             **self.adwin.snapshot(),
@@ -269,12 +281,15 @@ class PerformanceWatch:
     def restore(self, wire: dict[str, Any]) -> None:
         known = wire["reference"]
         self.compare_with(Performance.from_wire(known) if known else None)
-        self._first = Outcomes.from_wire(wire["first"]) if wire["first"] else self._first
+        if self._policy.from_first and wire["first"]:
+            self._first = Outcomes.from_wire(wire["first"])
         with suppress(SnapshotMismatchError):  # the task is another one now
             self._overdispersion.restore(wire["overdispersion"])
         self.adwin.restore(wire)
         for severity, bank in self._banks.items():
             bank.restore(wire["detectors"].get(severity, {}))
+            if self._pages and not wire["pages"]:  # evidence that could not alarm was never restarted
+                bank.restart()
         self._alerts = {
             severity: {name: self._alert_state().restore(state) for name, state in states.items()}
             for severity, states in wire["alerts"].items()

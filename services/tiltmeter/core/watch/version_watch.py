@@ -144,11 +144,11 @@ class VersionWatch:
             return withdrawn
         self.learner = None  # somebody gave this version a reference
         window = self.predictions[self._policy.detection_window]
-        phi = self.features.largest_overdispersion
+        phi, known = self.features.joint_overdispersion()
         alerts = withdrawn + self.features.on_pane(pane, window)
         drifting = any(a.firing for a in self.features.alerts() if a.names[0] == "prediction_drift")
         alerts += self.estimated.on_pane(pane.key, window.total.answers, drifting)
-        return alerts + self.joint.on_pane(pane, window, phi) if self.joint is not None else alerts
+        return alerts + self.joint.on_pane(pane, window, phi, known) if self.joint is not None else alerts
 
     def _judge_quality(self, pane: PredictionPane) -> list[dict[str, Any]]:
         """Expectations need no reference; rates are compared with the one of the pane."""

@@ -47,12 +47,11 @@ def label_distribution(
 ) -> Iterator[dict[str, Any]]:
     """What the labels of a window say, as one more."""
     counts = labels.counts(total)
-    rows = int(counts.bins.sum()) if counts.bins is not None else sum((counts.categories or {}).values())
     measures = dict(all_measures(labels, total)) if measured else {}
     yield {
         "name": LABEL,
         "output": True,
-        "cells": {"ok": rows},
+        "cells": {"ok": counts.values},
         **picture(labels.profile, counts),
         **({"measures": measures[LABEL]} if LABEL in measures else {}),
     }
