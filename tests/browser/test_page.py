@@ -42,7 +42,7 @@ def test_a_drifted_feature_comes_first_with_both_distributions_and_what_is_prove
     assert "at least 0." in page.text("#features .card.warning .head")
     for part in (".reference-area", ".current-line", ".interval .tolerance"):
         assert page.find(f"#features .card:first-child {part}"), part
-    assert len(page.texts("#features .card")) == 7
+    assert len(page.texts("#features .card")) == 8
 
 
 def test_what_fires_is_grouped_by_subject_with_evidence_and_guarantee(page: Page) -> None:
@@ -371,5 +371,5 @@ def test_many_features_show_the_first_dozen_and_then_all(chrome: Chrome) -> None
         page = Page(chrome, live.url).open().await_model("wide")
         page.await_(lambda: len(page.find("#features .card")) == 12)
         page.js("document.getElementById('all-features').click()")
-        page.await_(lambda: len(page.find("#features .card")) == 27)
+        page.await_(lambda: len(page.find("#features .card")) == 28)
         assert page.text("#all-features") == "Show the first 12"

@@ -7,15 +7,16 @@ from scipy.stats import ks_2samp
 
 from data_sets.served import Served
 
-#: The name under which the predictions are published beside the features.
-OUTPUT = "(prediction)"
+#: The names under which predictions and labels are published beside the features, and their columns.
+OUTPUT, LABEL = "(prediction)", "(label)"
+_COLUMNS = {OUTPUT: "prediction", LABEL: "label"}
 
 
 def distance(served: Served, name: str, window: pd.DataFrame) -> tuple[int, float]:
     """(rows, distance) of what the window holds from what the reference was built on."""
-    column = "prediction" if name == OUTPUT else name
+    column = _COLUMNS.get(name, name)
     reference, values = served.held_out[column].dropna(), window[column].dropna()
-    classes = name == OUTPUT and "score" in window
+    classes = name in _COLUMNS and "score" in served.held_out
     if classes or not pd.api.types.is_numeric_dtype(values):
         shares = reference.value_counts(normalize=True), values.value_counts(normalize=True)
         known = sorted(set(reference))

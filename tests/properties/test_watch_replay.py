@@ -158,7 +158,7 @@ def test_a_pane_of_a_new_owner_takes_the_place_of_a_zombie_s_while_it_waits() ->
     seen.on_message(read_message(spoiled(own[0])))
     seen.on_message(read_message(reissued(own[0], epoch=1)))
     seen.on_message(read_message(spoiled(own[0])))
-    assert [part for parts in seen.merge.waiting.values() for part in parts.values()] == [
+    assert [part[:2] for parts in seen.merge.waiting.values() for part in parts.values()] == [
         (1, read_message(own[0])["pane"])
     ]
     assert seen.merge.counters.void == 2
@@ -171,7 +171,7 @@ def test_a_pane_that_differs_from_its_copy_is_counted_and_left() -> None:
     seen.on_message(read_message(own))
     seen.on_message(read_message(spoiled(own)))
     assert seen.merge.counters.conflicting == 1
-    assert [pane for parts in seen.merge.waiting.values() for _, pane in parts.values()] == [
+    assert [pane for parts in seen.merge.waiting.values() for _, pane, _ in parts.values()] == [
         read_message(own)["pane"]
     ]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_sets.distances import OUTPUT, distance
+from data_sets.distances import LABEL, OUTPUT, distance
 from data_sets.event_log import event_log
 from data_sets.scores import scores
 from data_sets.served import Served
@@ -55,9 +55,10 @@ def assert_status(status: dict[str, Any], truth: Truth, windows: dict[str, int],
         name: scores(truth.label_window(name), unit) for name in ("all", *windows)
     }
     for name in windows:
-        published, window = status["drift"][name], truth.prediction_window(name)
-        assert set(published) == {*served.features, OUTPUT}
+        published = status["drift"][name]
+        assert set(published) == {*served.features, OUTPUT, LABEL}
         for feature, bounds in published.items():
+            window = truth.label_window(name) if feature == LABEL else truth.prediction_window(name)
             rows, exact = distance(served, feature, window)
             assert bounds["rows"] == rows
             assert bounds["sample_low"] - ROUNDING <= exact <= bounds["sample_high"] + ROUNDING, feature
