@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from tiltmeter.core.panes.fixed_point import quantise
 from tiltmeter.core.panes.histogram import bin_counts
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.messages import pane_message, read_message, watermark_message
+from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.panes.score_counts import EDGES as SCORE_EDGES
 from tiltmeter.core.policy import MINUTE, ModelPolicy
@@ -22,11 +23,14 @@ from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.core.reference.profile import ReferenceProfile
 from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.core.watch.adaptive_means import AdaptiveMeans
+from tiltmeter.core.watch.label_watch import LabelWatch
 from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.core.watch.watcher import Watcher
 from tiltmeter.events.columns import Float64, Int64
 
 FEATURES, ROWS, PANES, DIFFERENT = 20, 2_000, 1_200, 40
+#: Panes that fill every window, the day included: a snapshot of fewer would look smaller than it becomes.
+FULL = 8_800
 PANES_IN_30_DAYS = 30 * 24 * 60
 START = 1_700_000_040_000
 KEY = PaneKey(START, MINUTE, "m", "1", "")
@@ -70,18 +74,20 @@ def scores_of(logits: Float64) -> Int64:
     return np.stack([rows[0], sums[0], rows[1], sums[1]]).astype(np.int64)
 
 
-def stream(profile: ReferenceProfile, rng: np.random.Generator, jointly: bool) -> Iterator[PredictionPane]:
+def stream(
+    profile: ReferenceProfile, rng: np.random.Generator, jointly: bool, panes: int = PANES
+) -> Iterator[PredictionPane]:
     """Panes of traffic that is as the reference; a few different ones in turns."""
     made = []
     for _ in range(DIFFERENT):
         values = rng.normal(size=(FEATURES, ROWS)) + rng.normal(size=ROWS)
         made.append(filled(profile, values, jointly).to_wire())
-    for number in range(PANES):
+    for number in range(panes):
         yield PredictionPane.from_wire({**made[number % DIFFERENT], "start": START + number * MINUTE})
 
 
 def judging(profile: ReferenceProfile, rng: np.random.Generator, jointly: bool) -> float:
-    """Median seconds of a pane, with full windows and over-dispersion learned."""
+    """Median seconds of a pane, with full windows but the longest, and over-dispersion learned."""
     watch = VersionWatch(KEY, POLICY, ReferenceBook([profile]))
     taken = []
     for pane in stream(profile, rng, jointly):
@@ -105,7 +111,7 @@ def folding(profile: ReferenceProfile, rng: np.random.Generator) -> tuple[float,
     """Median seconds of a pane from its bytes to its alerts, and what has then been built up."""
     watcher = Watcher("m", POLICY, 0, ReferenceBook([profile]))
     taken = []
-    for pane in stream(profile, rng, True):
+    for pane in stream(profile, rng, True, FULL):
         end = pane.key.end_ms
         raw = pane_message(pane, 0, 0), watermark_message(0, 1, 0, {"prediction": end, "label": end})
         began = time.perf_counter()
@@ -113,7 +119,34 @@ def folding(profile: ReferenceProfile, rng: np.random.Generator) -> tuple[float,
             watcher.on_message(read_message(message))
         watcher.advance()
         taken.append(time.perf_counter() - began)
-    return float(np.median(taken[PANES // 2 :])), watcher
+    return float(np.median(taken[FULL // 2 :])), watcher
+
+
+def of_classes(rng: np.random.Generator) -> Outcomes:
+    """Labels of a pane; their mean is a half, as the reference's is."""
+    ones = int(rng.binomial(ROWS, 0.5))
+    return Outcomes(n=ROWS, confusion={("0", "0"): ROWS - ones, ("1", "1"): ones})
+
+
+def of_numbers(rng: np.random.Generator, edges: Float64) -> Outcomes:
+    bins, rows = np.unique(np.searchsorted(edges, rng.normal(size=ROWS), side="left"), return_counts=True)
+    return Outcomes(n=ROWS, targets=dict(zip(bins.tolist(), rows.tolist(), strict=True)))
+
+
+def label_drift(labels: Float64 | Int64, pane: Callable[[Float64], Outcomes]) -> float:
+    """Median seconds of a closed label pane for the drift of labels alone; ``pane`` over the edges of their bins."""
+    measured = build_reference({}, model="m", version="1", predictions=labels, labels=labels).performance
+    assert measured is not None
+    watch = LabelWatch.of(measured, measured, POLICY, MINUTE)
+    assert watch is not None
+    made = [pane(np.array(measured.label_edges)) for _ in range(DIFFERENT)]
+    taken = []
+    for number in range(PANES):
+        key = PaneKey(START + number * MINUTE, MINUTE, "m", "1", "")
+        began = time.perf_counter()
+        watch.on_pane(key, made[number % DIFFERENT])
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken[PANES // 2 :]))
 
 
 def main() -> None:
@@ -128,6 +161,10 @@ def main() -> None:
     print(f"  and how its features go together       {jointly * 1e3:8.3f} ms")
     print(f"  and reading, merging, writing it       {whole * 1e3:8.3f} ms")
     print(f"  30 days of panes of one minute         {whole * PANES_IN_30_DAYS:8.1f} s")
+    classes = label_drift(rng.integers(0, 2, 100_000), lambda _: of_classes(rng))
+    numbers = label_drift(rng.normal(size=100_000), lambda edges: of_numbers(rng, edges))
+    print(f"label drift of a label pane, two classes {classes * 1e6:8.1f} µs")
+    print(f"  numbers over 256 bins                  {numbers * 1e6:8.1f} µs")
     began = time.perf_counter()
     raw = watcher.snapshot()
     wrote = time.perf_counter() - began

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from tiltmeter.backtest.reference_build import ReferenceFileError, reference_from_file
 from tiltmeter.backtest.reference_table import describe
@@ -212,3 +212,81 @@ def test_no_feature_takes_the_name_of_the_predictions(tmp_path: Path) -> None:
     frame().rename({"amount": "(prediction)"}).write_parquet(tmp_path / "rows.parquet")
     with pytest.raises(ReferenceFileError, match="rename the column"):
         build(tmp_path / "rows.parquet")
+
+
+def built(*arguments: object) -> Result:
+    command = ["reference", "build", "--model", "m", "--version", "1", *map(str, arguments)]
+    return CliRunner().invoke(cli, command)
+
+
+def rows_of(folder: Path, *, numbers: bool, labelled: bool = True) -> Path:
+    """300 rows of a regression, or of a classification, with or without labels."""
+    random = np.random.default_rng(5)
+    said = random.normal(size=300) if numbers else random.integers(0, 2, 300)
+    table = {"x": random.normal(size=300), "prediction": said, **({"label": said} if labelled else {})}
+    path = folder / f"{numbers}-{labelled}.parquet"
+    pl.DataFrame(table).write_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("x,y\n1,2\n", "not JSON"),
+        ('{"schema": 7}', "not a reference of schema 1"),
+        ('{"schema": 1, "rows": 3, "reference_id": "ref-0"}', "damaged or edited"),
+    ],
+)
+def test_a_file_that_is_no_reference_is_named_with_what_to_do(
+    tmp_path: Path, content: str, reason: str
+) -> None:
+    bad, out = tmp_path / "bad.json", tmp_path / "out.json"
+    bad.write_text(content)
+    rows = rows_of(tmp_path, numbers=True)
+    for ended in (
+        CliRunner().invoke(cli, ["reference", "publish", str(bad)]),
+        CliRunner().invoke(cli, ["reference", "show", str(bad)]),
+        CliRunner().invoke(cli, ["backtest", "--predictions", str(bad), "--reference", str(bad)]),
+        built(rows, "--out", out, "--like", bad),
+    ):
+        assert ended.exit_code == 1
+        said = f"Error: {bad}: not a reference: build it with tiltmeter reference build ("
+        assert said in ended.stderr
+        assert reason in ended.stderr
+    assert not out.exists()
+
+
+def test_a_folder_that_is_not_there_is_refused_before_the_rows_are_read(tmp_path: Path) -> None:
+    unreadable = tmp_path / "rows.parquet"
+    unreadable.write_bytes(b"not parquet")
+    ended = built(unreadable, "--out", tmp_path / "nodir" / "x.json")
+    assert ended.exit_code == 2
+    assert f"'--out': {tmp_path / 'nodir'}: no such folder; make it first" in ended.stderr
+
+
+def test_a_time_that_is_none_is_named_with_its_option_and_an_example(tmp_path: Path) -> None:
+    rows, out = rows_of(tmp_path, numbers=True), tmp_path / "x.json"
+    ended = built(rows, "--out", out, "--effective-from", "yesterday")
+    assert ended.exit_code == 2
+    for said in ("'--effective-from'", "'yesterday'", "Write 2026-01-01T00:00:00Z"):
+        assert said in ended.stderr
+    assert built(rows, "--out", out, "--effective-from", "1970-01-01T01:00:00+00:30").exit_code == 0
+    assert ReferenceProfile.from_json(out.read_bytes()).effective_from_ms == 30 * 60_000
+
+
+@pytest.mark.parametrize(("numbers", "labelled"), [(False, True), (True, False)])
+def test_units_can_only_come_from_and_go_to_a_regression_with_labels(
+    tmp_path: Path, numbers: bool, labelled: bool
+) -> None:
+    regression, other = rows_of(tmp_path, numbers=True), rows_of(tmp_path, numbers=numbers, labelled=labelled)
+    first, without, out = tmp_path / "first.json", tmp_path / "c.json", tmp_path / "out.json"
+    assert built(regression, "--out", first).exit_code == 0
+    assert built(other, "--out", without).exit_code == 0
+    from_it = built(regression, "--out", out, "--like", without)
+    assert from_it.exit_code == 2
+    assert f"--like {without} holds no errors of a regression: name the version's first" in from_it.stderr
+    to_it = built(other, "--out", out, "--like", first)
+    assert to_it.exit_code == 2
+    assert f"{other} holds no labelled rows of one: leave --like out" in to_it.stderr
+    assert not out.exists()
+    assert built(regression, "--out", out, "--like", first).exit_code == 0

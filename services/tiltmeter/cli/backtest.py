@@ -15,9 +15,9 @@ from tiltmeter.cli.configured import configured
 from tiltmeter.cli.instant import Instant
 from tiltmeter.cli.progress import progress
 from tiltmeter.cli.reached import reached
+from tiltmeter.cli.reference_file import read_reference
 from tiltmeter.core.join.decision import FEEDBACK, PREDICTIONS
 from tiltmeter.core.reference.book import ReferenceBook
-from tiltmeter.core.reference.profile import ReferenceProfile
 from tiltmeter.events.alert import encode_alert
 from tiltmeter.kafka.reference_topic import ReferenceTopic
 from tiltmeter.kafka.topics import TopicNames
@@ -72,7 +72,7 @@ def backtest(
         raise click.UsageError("--archive and --predictions are two sources: give one")
     if (archive or predictions) and (from_ms is not None or to_ms is not None):
         raise click.UsageError("--from and --to are for topics; `tiltmeter export` has --since and --until")
-    book = ReferenceBook(ReferenceProfile.from_json(path.read_bytes()) for path in references)
+    book = ReferenceBook(map(read_reference, references))
     if predictions is not None:
         logs = file_logs(predictions, feedback)
     elif archive is not None:

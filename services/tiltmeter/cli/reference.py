@@ -15,16 +15,24 @@ from tiltmeter.backtest.reference_build import (
     segments_of,
 )
 from tiltmeter.backtest.reference_table import describe
-from tiltmeter.cli.configured import BadConfiguration, Failure, configured, mendable
+from tiltmeter.cli.configured import BadConfiguration, Failure, configured
+from tiltmeter.cli.instant import Instant
 from tiltmeter.cli.reached import reached
+from tiltmeter.cli.reference_file import read_reference
 from tiltmeter.core.reference.book import ReferenceBook
-from tiltmeter.core.reference.profile import ReferenceProfile
-from tiltmeter.events.timestamp import parse_timestamp
+from tiltmeter.core.reference.profile import Performance
 from tiltmeter.kafka.reference_topic import ReferenceTopic, publish_reference
 from tiltmeter.kafka.topics import TopicNames
 from tiltmeter.settings import Settings
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _in_a_folder(_context: click.Context, _option: click.Parameter, out: Path) -> Path:
+    """Before the rows are read: writing comes last, and would waste that work."""
+    if not out.parent.is_dir():
+        raise click.BadParameter(f"{out.parent}: no such folder; make it first")
+    return out
 
 
 @click.group()
@@ -38,13 +46,23 @@ def reference() -> None:
 @click.argument("rows", type=_File)
 @click.option("--model", required=True, help="Name of the model, as its events carry it.")
 @click.option("--version", required=True, help="Its version, likewise.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_in_a_folder,
+    required=True,
+    help="File to write.",
+)
 @click.option("--features", help="Comma-separated columns; default: all but the special ones.")
 @click.option("--prediction", help="Column of predictions [default: prediction].")
 @click.option("--label", help="Column of labels [default: label].")
 @click.option("--score", help="Column of scores [default: score].")
 @click.option(
-    "--effective-from", default="1970-01-01T00:00:00Z", help="Event time from which it is in force."
+    "--effective-from",
+    "effective_from_ms",
+    type=Instant(),
+    default="1970-01-01T00:00:00Z",
+    help="Event time from which it is in force.",
 )
 @click.option(
     "--task",
@@ -73,7 +91,7 @@ def build(  # noqa: PLR0917  # click passes options by name
     prediction: str | None,
     label: str | None,
     score: str | None,
-    effective_from: str,
+    effective_from_ms: int,
     task: Literal["auto", "classification", "regression"],
     like: Path | None,
     segments: bool,
@@ -85,15 +103,14 @@ def build(  # noqa: PLR0917  # click passes options by name
     wanted = settings.join_policy().model(model).segments
     if segments and not wanted:
         raise BadConfiguration(f"models.{model}.segments is empty: name the segments in the file of --config")
-    with mendable():
-        units = ReferenceProfile.from_json(like.read_bytes()).performance if like is not None else None
+    units = _units_of(like) if like is not None else None
     for segment in (None, *(segments_of(wanted) if segments else ())):
         try:
             profile = reference_from_file(
                 rows,
                 model=model,
                 version=version,
-                effective_from_ms=parse_timestamp(effective_from),
+                effective_from_ms=effective_from_ms,
                 features=features.split(",") if features else None,
                 prediction=prediction,
                 label=label,
@@ -102,15 +119,33 @@ def build(  # noqa: PLR0917  # click passes options by name
                 segment=segment,
                 units=units,
             )
-            units = units or profile.performance  # segments are counted as the whole is
         except TooFewRowsError as error:
             click.echo(f"not built: {error}", err=True)
             continue
         except (ReferenceFileError, ValueError) as error:
             raise Failure(str(error)) from error
+        if like is not None and segment is None and not _of_regression(profile.performance):
+            raise BadConfiguration(
+                f"--like {like} is for a regression, and {rows} holds no labelled rows of one: leave --like out"
+            )
+        units = units or profile.performance  # segments are counted as the whole is
         file = out if segment is None else _beside(out, segment.full_name)
         file.write_bytes(profile.to_json())
         click.echo(f"{profile.reference_id}  {profile.rows} rows, {len(profile.features)} features -> {file}")
+
+
+def _units_of(like: Path) -> Performance:
+    """What ``like`` counts errors in. A reference without any would be ignored silently, so it is refused."""
+    performance = read_reference(like).performance
+    if performance is None or not _of_regression(performance):
+        raise BadConfiguration(
+            f"--like {like} holds no errors of a regression: name the version's first reference"
+        )
+    return performance
+
+
+def _of_regression(performance: Performance | None) -> bool:
+    return performance is not None and performance.task == "regression" and performance.labelled > 0
 
 
 def _beside(out: Path, segment: str) -> Path:
@@ -123,8 +158,7 @@ def _beside(out: Path, segment: str) -> Path:
 @click.argument("file", type=_File)
 def show(file: Path) -> None:
     """Show a reference: one line and one small picture per feature."""
-    with mendable():
-        click.echo(describe(ReferenceProfile.from_json(file.read_bytes())))
+    click.echo(describe(read_reference(file)))
 
 
 @reference.command(epilog="Example: tiltmeter reference publish churn-3.json")
@@ -138,9 +172,7 @@ def show(file: Path) -> None:
 def publish(settings: Settings, files: tuple[Path, ...], other_units: bool) -> None:
     """Publish references; running workers take them up within seconds, for panes that start after that."""
     topic = TopicNames(settings.kafka.topic_prefix).references
-    profiles = [
-        ReferenceProfile.from_json(file.read_bytes()) for file in files
-    ]  # all can be read, or none goes
+    profiles = [read_reference(file) for file in files]  # all can be read, or none goes
     connection = reached(settings, topic)
     book = ReferenceBook(ReferenceTopic(connection, topic).fresh())
     for file, profile in zip(files, profiles, strict=True):
