@@ -37,6 +37,7 @@ class CohortAlarm:
         per_day = sum(maturity.cohorts_per_day for maturity in streams) * self._weight
         self._log_threshold = math.log(max(per_day * days, 2.0))
         self._detectors: dict[str, ErrorRateDetector] = {}
+        self._phi: dict[str, float] = {}  # by stream: that of its last cohort
         self.state = AlertState(clear_panes)
         self._carrier = ""
         #: Of the carrier since the onset: first cohort, n, events. None: nothing yet.
@@ -55,6 +56,7 @@ class CohortAlarm:
         if name not in self._detectors or n == 0 or start_ms < (self._settled_ms or start_ms):
             return
         self._detectors[name].on_pane(n, events, phi)
+        self._phi[name] = phi
         if not self.state.firing:
             self._moved = True
         elif name == self._carrier:
@@ -99,11 +101,14 @@ class CohortAlarm:
         return max(names, key=lambda name: known.get(name, -math.inf))
 
     def _healthy(self) -> bool:
+        """Do the carrier's cohorts since the onset, or since they last looked bad, prove the rate allowed? By the
+        over-dispersion that tempers the evidence: a margin for independent events would flap where they come in
+        clusters. The normal margin is a heuristic."""
         if not self.state.firing or self._since is None:
             return False
         _, n, events = self._since
-        mean, mu0 = events / n, self._detectors[self._carrier].mu0
-        margin = _Z * math.sqrt(max(mean * (1 - mean), 1e-9) / n) + 1 / n
+        mean, mu0, phi = events / n, self._detectors[self._carrier].mu0, self._phi[self._carrier]
+        margin = _Z * math.sqrt(max(mean * (1 - mean), 1e-9) * phi / n) + phi / n
         if mean - margin > mu0:
             self._since = None
         return mean + margin < mu0
@@ -112,6 +117,7 @@ class CohortAlarm:
         return {
             "nulls": {name: d.mu0 for name, d in sorted(self._detectors.items())},
             "detectors": {name: d.snapshot() for name, d in sorted(self._detectors.items())},
+            "phi": dict(sorted(self._phi.items())),
             "state": self.state.snapshot(),
             "carrier": self._carrier,
             "since": self._since,
@@ -125,6 +131,7 @@ class CohortAlarm:
             self.null(name, mu0)
             with suppress(SnapshotMismatchError):
                 self._detectors[name].restore(wire["detectors"][name])
+        self._phi = {name: phi for name, phi in wire["phi"].items() if name in self._names}
         self.state.restore(wire["state"])
         self._carrier, self._settled_ms = wire["carrier"], wire["settled"]
         self._since = tuple(wire["since"]) if wire["since"] else None
