@@ -21,10 +21,17 @@ _Z = 1.645
 class CohortAlarm:
     """One alert from several streams of cohorts, one per maturity.
 
-    Evidence is the mean of the streams' e-SR statistics M_k. Guarantee: while every stream's rate stays within its
-    null, false alarms number on average at most one in ``days``, whatever the dependence between the streams: M_k
-    minus the number of cohorts it has judged has no drift upwards (e_detector.py), so neither has their mean minus
-    the mean number of cohorts, and the threshold is that number in ``days``.
+    Evidence is the mean of the K streams' e-SR statistics M_k, and the threshold c is the number of cohorts of all
+    streams in ``days``. Guarantee: while every stream's rate stays within its null, given what that stream has judged
+    before, false alarms number on average at most one in ``days``, whatever the dependence between the streams.
+
+    The mean is no e-SR statistic itself. That would need one past for all streams, but a cohort judged at 7 d has
+    been seen at 1 d: if two streams bet everything on the same fair coin, and one stops where the first has lost and
+    else waits for the second, the mean is 1.25 on average and not 1. So the proof is a union bound: the mean reaches
+    c only if some M_k does, and by its own past M_k does so at most n_k / c times on average in n_k cohorts, with a
+    restart after each (e_detector.py). Restarts by another stream's alarm only lower M_k, whenever they come: they
+    make no alarm earlier. (Where cohorts are so small that they are pooled, restarts also move the borders of pools:
+    there this is proved up to the first alarm.) The price is ln K of log evidence.
 
     It resolves by the stream that carried the alarm: by the cohorts since the onset, or since they last looked bad,
     as soon as they prove that the rate is within the null. Cohorts older than those of the proof say nothing more:
@@ -34,9 +41,10 @@ class CohortAlarm:
     def __init__(self, streams: Sequence[Maturity], days: float, clear_panes: int) -> None:
         self._weight = 1.0 / len(streams)
         self._names = {maturity.name for maturity in streams}
-        per_day = sum(maturity.cohorts_per_day for maturity in streams) * self._weight
+        per_day = sum(maturity.cohorts_per_day for maturity in streams)
         self._log_threshold = math.log(max(per_day * days, 2.0))
         self._detectors: dict[str, ErrorRateDetector] = {}
+        self._phi: dict[str, float] = {}  # by stream: that of its last cohort
         self.state = AlertState(clear_panes)
         self._carrier = ""
         #: Of the carrier since the onset: first cohort, n, events. None: nothing yet.
@@ -55,6 +63,7 @@ class CohortAlarm:
         if name not in self._detectors or n == 0 or start_ms < (self._settled_ms or start_ms):
             return
         self._detectors[name].on_pane(n, events, phi)
+        self._phi[name] = phi
         if not self.state.firing:
             self._moved = True
         elif name == self._carrier:
@@ -99,11 +108,14 @@ class CohortAlarm:
         return max(names, key=lambda name: known.get(name, -math.inf))
 
     def _healthy(self) -> bool:
+        """Do the carrier's cohorts since the onset, or since they last looked bad, prove the rate allowed? By the
+        over-dispersion that tempers the evidence: a margin for independent events would flap where they come in
+        clusters. The normal margin is a heuristic."""
         if not self.state.firing or self._since is None:
             return False
         _, n, events = self._since
-        mean, mu0 = events / n, self._detectors[self._carrier].mu0
-        margin = _Z * math.sqrt(max(mean * (1 - mean), 1e-9) / n) + 1 / n
+        mean, mu0, phi = events / n, self._detectors[self._carrier].mu0, self._phi[self._carrier]
+        margin = _Z * math.sqrt(max(mean * (1 - mean), 1e-9) * phi / n) + phi / n
         if mean - margin > mu0:
             self._since = None
         return mean + margin < mu0
@@ -112,6 +124,7 @@ class CohortAlarm:
         return {
             "nulls": {name: d.mu0 for name, d in sorted(self._detectors.items())},
             "detectors": {name: d.snapshot() for name, d in sorted(self._detectors.items())},
+            "phi": dict(sorted(self._phi.items())),
             "state": self.state.snapshot(),
             "carrier": self._carrier,
             "since": self._since,
@@ -125,6 +138,7 @@ class CohortAlarm:
             self.null(name, mu0)
             with suppress(SnapshotMismatchError):
                 self._detectors[name].restore(wire["detectors"][name])
+        self._phi = {name: phi for name, phi in wire["phi"].items() if name in self._names}
         self.state.restore(wire["state"])
         self._carrier, self._settled_ms = wire["carrier"], wire["settled"]
         self._since = tuple(wire["since"]) if wire["since"] else None

@@ -48,6 +48,7 @@ class Matured:
         self._days = Budget.of(policy).part("label_coverage", "e_sr").days
         self.coverage = Baseline(maturity.recent, tolerances.min_samples)
         self.errors = Baseline(maturity.recent, tolerances.min_samples)
+        # Each maturity alarms by itself, with its part of the budget: their false alarms add up, whatever they share.
         self.shortfall = CohortAlarm([maturity], self._days * maturities, tolerances.clear_panes)
 
     def due(self, frontier_ms: int) -> int | None:
