@@ -51,7 +51,7 @@ def test_the_scene_raises_what_it_is_for() -> None:
     for mode, kinds in (("arrival", by_arrival), ("maturity", set())):
         fired = {(a["kind"], a["version"], bool(a["segment"])) for a in plain(mode, 0)[1]}
         assert {kind for kind, _, _ in fired} >= {*kinds, "feature_drift", "joint_drift", "data_quality"}
-        assert ("feature_drift", "2", False) in fired  # against what it has learned
+        assert ("feature_drift", "2", True) in fired  # a segment, against what it has learned
         assert {segment for _, _, segment in fired} == {True, False}
     withdrawn = {a["summary"][:30] for a in plain("arrival", 0)[1] if a["summary"].startswith("withdrawn")}
     assert any("no predictions" in reason for reason in withdrawn)

@@ -132,6 +132,7 @@ class LabelTimeline:
         self.last_pane = wire["last_label_pane"]
         self.history.restore(wire["history"])
         self.performance.restore(wire["performance"])
-        self._compare_labels(self._of)
-        if self.drift is not None and wire["label_drift"] is not None:
-            self.drift.restore(wire["label_drift"])
+        if wire["label_drift"] is not None:  # else the next pane compares
+            self._compare_labels(self._of)
+            if self.drift is not None:
+                self.drift.restore(wire["label_drift"])
