@@ -83,8 +83,9 @@ def test_names_that_never_end_do_not_grow_a_learner() -> None:
         pane.features["always"] = FeatureCounts(categories={f"{number}-{i}": 1 for i in range(90)})
         learner.on_pane(pane)
     wire = learner.snapshot()
-    assert len(wire["features"]) == MOST_FEATURES
-    assert all(len(counts["categories"]) <= MOST_TEXTS for counts in wire["features"].values())
+    for half in (wire, wire["counting"]):
+        assert len(half["features"]) == MOST_FEATURES
+        assert all(len(counts["categories"]) <= MOST_TEXTS for counts in half["features"].values())
 
 
 def test_the_screen_says_of_every_feature_what_its_distribution_says() -> None:
