@@ -5,11 +5,17 @@ from __future__ import annotations
 import pandas as pd
 from scipy.stats import ks_2samp
 
+from data_sets.halves import halves
 from data_sets.served import Served
 
 #: The names under which predictions and labels are published beside the features, and their columns.
 OUTPUT, LABEL = "(prediction)", "(label)"
 _COLUMNS = {OUTPUT: "prediction", LABEL: "label"}
+
+
+def texts(cells: pd.Series) -> list[str | None]:
+    """As a reference spells categories and classes that are whole numbers."""
+    return [None if pd.isna(cell) else str(cell) for cell in cells.tolist()]
 
 
 def distance(served: Served, name: str, window: pd.DataFrame) -> tuple[int, float]:
@@ -18,8 +24,11 @@ def distance(served: Served, name: str, window: pd.DataFrame) -> tuple[int, floa
     reference, values = served.held_out[column].dropna(), window[column].dropna()
     classes = name in _COLUMNS and "score" in served.held_out
     if classes or not pd.api.types.is_numeric_dtype(values):
-        shares = reference.value_counts(normalize=True), values.value_counts(normalize=True)
-        known = sorted(set(reference))
+        choosing, counted = (pd.Series(half).dropna() for half in halves(texts(served.held_out[column])))
+        values = pd.Series(texts(values))
+        shares = counted.value_counts(normalize=True), values.value_counts(normalize=True)
+        known = sorted(set(choosing))
         change = [abs(shares[0].get(k, 0.0) - shares[1].get(k, 0.0)) for k in known]
-        return len(values), max([*change, float((~values.isin(known)).mean())])
+        others = [float((~of.isin(known)).mean()) for of in (counted, values)]
+        return len(values), max([*change, abs(others[0] - others[1])])
     return len(values), float(ks_2samp(reference, values, method="asymp").statistic)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from data_sets.distances import texts
+from data_sets.halves import halves
 from data_sets.served import Served
 from data_sets.windows import in_window, pane_starts
 
@@ -55,7 +57,7 @@ class Truth:
         if pd.api.types.is_numeric_dtype(values):
             outside = (values < held_out.min()) | (values > held_out.max())
             return [*states, int(outside.sum()), 0]
-        return [*states, 0, int((~values.dropna().isin(set(held_out))).sum())]
+        return [*states, 0, int((~values.dropna().isin(set(halves(texts(held_out))[0]))).sum())]
 
     def _inside(self, rows: pd.DataFrame, window: str) -> pd.DataFrame:
         return rows[in_window(rows["start"], self._windows[window], self._pane_ms)]

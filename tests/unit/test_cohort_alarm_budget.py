@@ -1,4 +1,4 @@
-"""Maturities have no common past: an alarm of their mean needs one that has the evidence for all of them."""
+"""Maturities have no common past: an alarm needs one of them that has the evidence for the cohorts of all."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ DAYS, ALLOWED = 30.0, 0.1
 
 
 @pytest.mark.parametrize("streams", [1, 2, 4])
-def test_the_mean_alarms_only_where_one_stream_has_evidence_for_all_cohorts_of_all_streams(
+def test_an_alarm_needs_one_stream_with_evidence_for_all_cohorts_of_all_streams(
     streams: int,
 ) -> None:
-    """All streams see the same, so all contribute: where the mean is farthest above what one alone must have."""
+    """All streams see the same: together they say no more than one."""
     names = [f"{i}h" for i in range(streams)]
     alarm = CohortAlarm([Maturity(name, HOUR, 3, HOUR, 24) for name in names], DAYS, 2)
     alone = ErrorRateDetector(ALLOWED, 1.0)

@@ -11,11 +11,15 @@ import pytest
 from tiltmeter.backtest.replay import Replay
 from tiltmeter.backtest.source_log import SourceLog
 from tiltmeter.core.join.decision import PREDICTIONS
+from tiltmeter.core.panes.feature_counts import OK, FeatureCounts
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.outcomes import Outcomes
+from tiltmeter.core.panes.prediction_pane import PredictionPane
+from tiltmeter.core.performance.first_labels import FirstLabels
 from tiltmeter.core.policy import JoinPolicy, ModelPolicy
 from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.core.reference.profile import CategoricalFeature, NumericFeature
+from tiltmeter.core.reference_building.learner import Learner
 from tiltmeter.core.watch.performance_watch import PerformanceWatch
 from tiltmeter.core.watch.version_watch import VersionWatch
 from tiltmeter.events.columns import LogRecord
@@ -115,3 +119,82 @@ def test_the_first_labels_become_the_reference_of_the_error_rate() -> None:
     again = PerformanceWatch(ModelPolicy(pane_ms=1_000, from_first=1_000))
     again.restore(orjson.loads(orjson.dumps(watch.snapshot())))
     assert orjson.dumps(again.snapshot()) == orjson.dumps(watch.snapshot())
+
+
+def _pane(number: int, **texts: int) -> PredictionPane:
+    pane = PredictionPane(PaneKey(number * 1_000, 1_000, "m", "1", ""), events=sum(texts.values()) + 1)
+    counts = FeatureCounts(categories=dict(texts))
+    counts.cells[OK] = sum(texts.values())
+    pane.features["plan"] = counts
+    return pane
+
+
+def test_names_are_chosen_in_some_panes_and_counted_in_the_others() -> None:
+    learner = Learner(100)
+    assert learner.on_pane(_pane(0, a=30, b=9)) is None  # names
+    assert learner.on_pane(_pane(1, a=19, c=5)) is None  # counts
+    assert learner.on_pane(_pane(2, b=10)) is None  # counts: 25 < 40
+    learned = learner.on_pane(_pane(3, d=40))  # counts: 36 < 40
+    assert learned is not None
+    assert learned.features["plan"] == CategoricalFeature({"a": 19, "b": 10}, other=45, missing=3)
+    assert learned.rows == 40 + 25 + 11 + 41
+
+
+def test_a_first_pane_that_holds_all_that_is_needed_waits_for_panes_to_count() -> None:
+    learner = Learner(40)
+    assert learner.on_pane(_pane(0, a=500)) is None
+    assert learner.on_pane(_pane(1, a=4, b=3)) is None
+    again = Learner(40)
+    again.restore(orjson.loads(orjson.dumps(learner.snapshot())))
+    for one in (learner, again):
+        learned = one.on_pane(_pane(2, a=2))
+        assert learned is not None
+        assert learned.features["plan"] == CategoricalFeature({"a": 6}, other=3, missing=2)
+
+
+def test_what_was_collected_before_there_were_halves_chooses_names() -> None:
+    before = Learner(10**9)
+    before.on_pane(_pane(0, a=70))
+    wire = before.snapshot()
+    del wire["counting"]
+    learner = Learner(100)
+    learner.restore(wire)
+    learned = learner.on_pane(_pane(1, a=20, b=20))
+    assert learned is not None
+    assert learned.features["plan"] == CategoricalFeature({"a": 20}, other=20, missing=1)
+
+
+def test_texts_beyond_the_bound_on_names_are_other_ones_and_not_missing() -> None:
+    learner = Learner(100)
+    learner.on_pane(_pane(0, a=60))
+    pane = _pane(1, a=20)
+    pane.features["plan"].cells[OK] += 30  # of texts that the pane has not kept
+    pane.events += 30
+    learned = learner.on_pane(pane)
+    assert learned is not None
+    assert learned.features["plan"] == CategoricalFeature({"a": 20}, other=30, missing=1)
+
+
+def test_first_labels_are_named_by_some_panes_and_counted_in_the_others() -> None:
+    labels = FirstLabels(100)
+    assert labels.on_pane(Outcomes(n=60, confusion={("a", "a"): 50, ("a", "b"): 10})) is None  # names
+    assert labels.on_pane(Outcomes(n=20, confusion={("a", "a"): 15, ("b", "c"): 5})) is None  # counts
+    again = FirstLabels(100)
+    again.restore(orjson.loads(orjson.dumps(labels.snapshot())))
+    for one in (labels, again):
+        learned = one.on_pane(Outcomes(n=20, confusion={("b", "b"): 20}))  # counts
+        assert learned is not None
+        assert (learned.labelled, learned.errors) == (100, 15)
+        assert (learned.classes, learned.unchosen_classes) == (("a", "b", "c"), ("c",))
+        assert learned.label_profile() == CategoricalFeature({"a": 15, "b": 20}, other=5, missing=0)
+
+
+def test_more_first_classes_than_keep_their_name_are_counted_once_each() -> None:
+    labels, learned = FirstLabels(6_000), None
+    for pane in range(30):
+        classes = [f"c{i:03}" for i in range(pane % 7, 200)]
+        learned = learned or labels.on_pane(Outcomes(n=200, confusion={(c, c): 2 for c in classes}))
+    assert learned is not None
+    assert len(learned.classes) == 100
+    assert sum(learned.class_counts) + learned.other_classes < learned.labelled
+    assert all(n > 0 for n in learned.class_counts)

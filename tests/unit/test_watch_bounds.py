@@ -16,7 +16,7 @@ from tiltmeter.core.panes.named_classes import NamedClasses
 from tiltmeter.core.panes.outcomes import Outcomes
 from tiltmeter.core.panes.prediction_pane import PredictionPane
 from tiltmeter.core.panes.windows import Window
-from tiltmeter.core.policy import MINUTE, ModelPolicy
+from tiltmeter.core.policy import MINUTE, ModelPolicy, Tolerances
 from tiltmeter.core.reference.book import ReferenceBook
 from tiltmeter.core.reference_building.builder import build_reference
 from tiltmeter.core.reference_building.learner import Learner
@@ -83,8 +83,9 @@ def test_names_that_never_end_do_not_grow_a_learner() -> None:
         pane.features["always"] = FeatureCounts(categories={f"{number}-{i}": 1 for i in range(90)})
         learner.on_pane(pane)
     wire = learner.snapshot()
-    assert len(wire["features"]) == MOST_FEATURES
-    assert all(len(counts["categories"]) <= MOST_TEXTS for counts in wire["features"].values())
+    for half in (wire, wire["counting"]):
+        assert len(half["features"]) == MOST_FEATURES
+        assert all(len(counts["categories"]) <= MOST_TEXTS for counts in half["features"].values())
 
 
 def test_the_screen_says_of_every_feature_what_its_distribution_says() -> None:
@@ -143,7 +144,8 @@ def test_alerts_about_hostile_names_have_a_wire_form(kind: str) -> None:
     }
     said = rng.choice([name or "-", "b"], size=x.size).tolist()
     reference = build_reference(columns, model="m", version="1", predictions=said, labels=said)
-    watch = VersionWatch(key(0), ModelPolicy(pane_ms=MINUTE), ReferenceBook([reference]))
+    policy = ModelPolicy(pane_ms=MINUTE, tolerances=Tolerances(learning_panes=0))
+    watch = VersionWatch(key(0), policy, ReferenceBook([reference]))
     alerts = []
     for number in range(30):
         pane = PredictionPane(key(number), reference.reference_id, events=4_000)

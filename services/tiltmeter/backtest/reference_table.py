@@ -24,7 +24,8 @@ def describe(profile: ReferenceProfile) -> str:
     """One line per column: rows, missing, minimum, median, maximum and a histogram of 16 bars.
 
     The bars of a number cover its 1 % to 99 % quantiles, so that one outlier does not flatten the rest; those
-    of categories are the most frequent first, and the median's place says how many there are.
+    of categories are the most frequent first, and the median's place says how many there are. Rows and missing of
+    categories are those of the half that was counted; the other half chose the names.
     """
     lines: list[tuple[str, ...]] = [_HEADER]
     lines += [_line(name, feature) for name, feature in profile.features.items()]

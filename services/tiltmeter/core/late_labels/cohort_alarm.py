@@ -21,17 +21,16 @@ _Z = 1.645
 class CohortAlarm:
     """One alert from several streams of cohorts, one per maturity.
 
-    Evidence is the mean of the K streams' e-SR statistics M_k, and the threshold c is the number of cohorts of all
+    Evidence is the largest of the streams' e-SR statistics M_k, and the threshold c is the number of cohorts of all
     streams in ``days``. Guarantee: while every stream's rate stays within its null, given what that stream has judged
     before, false alarms number on average at most one in ``days``, whatever the dependence between the streams.
 
-    The mean is no e-SR statistic itself. That would need one past for all streams, but a cohort judged at 7 d has
-    been seen at 1 d: if two streams bet everything on the same fair coin, and one stops where the first has lost and
-    else waits for the second, the mean is 1.25 on average and not 1. So the proof is a union bound: the mean reaches
-    c only if some M_k does, and by its own past M_k does so at most n_k / c times on average in n_k cohorts, with a
+    Proof, by a union bound: by its own past M_k reaches c at most n_k / c times on average in n_k cohorts, with a
     restart after each (e_detector.py). Restarts by another stream's alarm only lower M_k, whenever they come: they
     make no alarm earlier. (Where cohorts are so small that they are pooled, restarts also move the borders of pools:
-    there this is proved up to the first alarm.) The price is ln K of log evidence.
+    there this is proved up to the first alarm.) The mean of the M_k would be no e-SR statistic: a cohort judged at
+    7 d has been seen at 1 d, so the streams have no common past. It would have the same proof at the same threshold,
+    and reach it later.
 
     It resolves by the stream that carried the alarm: by the cohorts since the onset, or since they last looked bad,
     as soon as they prove that the rate is within the null. Cohorts older than those of the proof say nothing more:
@@ -39,7 +38,6 @@ class CohortAlarm:
     """
 
     def __init__(self, streams: Sequence[Maturity], days: float, clear_panes: int) -> None:
-        self._weight = 1.0 / len(streams)
         self._names = {maturity.name for maturity in streams}
         per_day = sum(maturity.cohorts_per_day for maturity in streams)
         self._log_threshold = math.log(max(per_day * days, 2.0))
@@ -72,11 +70,8 @@ class CohortAlarm:
             self._since = (first, total_n + n, total_events + events)
 
     def evidence(self) -> Evidence:
-        logs = [d.evidence().log_evidence + math.log(self._weight) for d in self._detectors.values()]
-        most = max(logs, default=-math.inf)
-        if most == -math.inf:
-            return Evidence(most, self._log_threshold)
-        return Evidence(most + math.log(math.fsum(math.exp(x - most) for x in logs)), self._log_threshold)
+        most = max((d.evidence().log_evidence for d in self._detectors.values()), default=-math.inf)
+        return Evidence(most, self._log_threshold)
 
     def judge(self, subject: Subject, key: PaneKey, summary: str) -> dict[str, Any] | None:
         """After the cohorts of one point in time; the alert to publish, if its state changed."""

@@ -23,7 +23,7 @@ SUBJECT = "mature_error_rate"
 
 
 class MatureErrors:
-    """Two severities over all maturities, each the mean of the maturities' e-SR statistics (proof: cohort_alarm.py).
+    """Two severities over all maturities, each by the one with the most evidence (proof: cohort_alarm.py).
 
     A maturity is judged against its own first cohorts, or against the reference if labels are complete by then: only
     then do its labels say what a reference's do. A cohort with too few labels is not judged, and while coverage

@@ -154,18 +154,18 @@ REGRESSION: Final[Mapping[str, Signal]] = {
 }
 
 
-def learned(outcomes: Outcomes) -> Performance:
+def learned(outcomes: Outcomes, choosing: Mapping[str, int], counting: Mapping[str, int]) -> Performance:
     """The first labels of a classifier as its reference: they are taken as good. ``outcomes`` as of
-    :meth:`Outcomes.by_label`, or with all that was answered."""
-    labels: dict[str, int] = {}
-    for (_, actual), n in outcomes.confusion.items():
-        labels[actual] = labels.get(actual, 0) + n
-    folded = sum(labels.pop(name, 0) for name in (OTHER, ANOTHER))
+    :meth:`Outcomes.by_label`, or with all that was answered; labels by class of the part of them that chooses the
+    classes whose drift is watched, and of the rest, which is counted."""
+    classes = sorted({actual for _, actual in outcomes.confusion} - {OTHER, ANOTHER})
+    class_counts = tuple(counting.get(name, 0) for name in classes)
     return Performance(
         "classification",
-        classes=tuple(sorted(labels)),
-        class_counts=tuple(labels[name] for name in sorted(labels)),
-        other_classes=folded,
+        classes=tuple(classes),
+        class_counts=class_counts,
+        other_classes=sum(counting.values()) - sum(class_counts),
+        unchosen_classes=tuple(name for name in classes if name not in choosing),
         labelled=outcomes.classified,
         errors=outcomes.classified - outcomes.correct,
         scored=_scored(outcomes),

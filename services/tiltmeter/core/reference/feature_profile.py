@@ -34,7 +34,13 @@ class NumericFeature:
 
 @dataclass(frozen=True, slots=True)
 class CategoricalFeature:
-    """The most frequent categories, at most 100; ``other`` counts the rows of all the rest."""
+    """The most frequent categories, at most 100; ``other`` counts the rows of all the rest.
+
+    Names are chosen on one half of the rows and everything here is counted on the other half, ``missing`` too: given
+    the names, the counts are those of an honest sample, of which bounds for shares hold (``name_choice.py``). So
+    categories + other + missing are about half of the reference's ``rows``, and the denominator of this feature's
+    rates. A name may have the count 0. Where no row was counted nothing is known, as of a feature without rows.
+    """
 
     categories: Mapping[str, int]
     other: int

@@ -1,7 +1,7 @@
 """The profile a model version is compared with: what its inputs, outputs and errors looked like when it was
 good.
 
-Made by ``reference_builder`` from held-out rows; stored and sent as one canonical JSON document.
+Made by ``reference_building`` from held-out rows; stored and sent as one canonical JSON document.
 """
 
 from __future__ import annotations
@@ -50,8 +50,11 @@ Task = Literal["classification", "regression"]
 class Performance:
     """How good the model was on ``labelled`` rows.
 
-    Classification: ``errors`` of them, and ``classes``, canonical class keys in ascending order (the 100 most
-    frequent); ``class_counts`` rows had each as their label, ``other_classes`` a class that is not named.
+    Classification: ``errors`` of them, and ``classes``, canonical class keys in ascending order: the 100 most
+    frequent in one half of the rows and, where that leaves room, ``unchosen_classes`` of the other half. In that
+    other half ``class_counts`` rows had each as their label, ``other_classes`` a class that is not named. So a rare
+    class has its name in what panes count; but the counted rows have named the unchosen ones themselves, so drift
+    of labels counts those with the other classes (see :class:`CategoricalFeature`).
     Regression: the loss of a row is min(|error|, cap) / cap, in [0, 1]; ``loss_sum`` and ``loss_squares`` sum it
     and its square over fixed-point terms, as panes do. ``cap`` is twice the 99.9 % quantile of |error|: normal
     errors never reach it, and one absurd row counts as 1. ``scale`` is the smallest power of two ≥ the labels'
@@ -91,6 +94,7 @@ class Performance:
     label_counts: tuple[int, ...] = ()
     class_counts: tuple[int, ...] = ()
     other_classes: int = 0
+    unchosen_classes: tuple[str, ...] = ()
 
     def comparable_with(self, first: Performance | None) -> bool:
         """Can outcomes that are counted in the units of the version's ``first`` reference be compared with this one?
@@ -111,7 +115,8 @@ class Performance:
             return NumericFeature(edges, np.array(self.label_counts, dtype=np.int64), 0, 0, low, high)
         if self.class_counts:
             counts = dict(zip(self.classes, self.class_counts, strict=True))
-            return CategoricalFeature(counts, other=self.other_classes, missing=0)
+            unchosen = sum(counts.pop(name, 0) for name in self.unchosen_classes)
+            return CategoricalFeature(counts, other=self.other_classes + unchosen, missing=0)
         return None
 
     def to_wire(self) -> dict[str, Any]:
@@ -120,6 +125,7 @@ class Performance:
         lacking |= set() if self.residual_counts else {"residual_edges", "residual_counts"}
         lacking |= set() if self.label_counts else {"label_edges", "label_counts"}
         lacking |= set() if self.class_counts else {"class_counts", "other_classes"}
+        lacking |= set() if self.unchosen_classes else {"unchosen_classes"}
         return without_none({name: value for name, value in asdict(self).items() if name not in lacking})
 
     @classmethod
@@ -152,6 +158,7 @@ _OF_SCORES = (
 )  # fmt: skip
 _TUPLES = (
     "classes", "calibration", "residual_edges", "residual_counts", "label_edges", "label_counts", "class_counts",
+    "unchosen_classes",
 )  # fmt: skip
 
 

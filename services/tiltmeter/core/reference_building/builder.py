@@ -27,11 +27,10 @@ from tiltmeter.core.reference.profile import (
 )
 from tiltmeter.core.reference_building.column import Column, ReferenceColumnError, cells, numbers, text
 from tiltmeter.core.reference_building.joint_builder import build_joint
+from tiltmeter.core.reference_building.name_choice import TOP, categorical, choosing_rows, most_frequent
 from tiltmeter.events.class_key import class_key
 from tiltmeter.events.columns import Float64
 
-#: Categories and classes kept by name; the rest is counted together.
-TOP = 100
 #: Whole-number labels with more different values than this are quantities, not classes.
 _MOST_CLASSES = 50
 #: Bins of a regression's residuals. Fewer than of a feature: they travel with every cell of every label pane.
@@ -76,7 +75,7 @@ def build_reference(
     output: Profile | None = None
     if predictions is not None:
         output = (
-            _categorical(_keys(predictions))
+            categorical(_keys(predictions))
             if found == "classification"
             else _numeric(_required("prediction", predictions), bins)
         )
@@ -110,7 +109,7 @@ def _rows(columns: Mapping[str, Column]) -> int:
 
 
 def _texts(column: Column) -> CategoricalFeature:
-    return _categorical([None if value is None else text(value) for value in cells(column)])
+    return categorical([None if value is None else text(value) for value in cells(column)])
 
 
 def _required(name: str, column: Column) -> Float64:
@@ -127,13 +126,6 @@ def _numeric(values: Float64, bins: int) -> NumericFeature:
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (math.inf, -math.inf)
     counts = bin_counts(edges, finite)
     return NumericFeature(edges, counts, missing, values.size - missing - finite.size, low + 0.0, high + 0.0)
-
-
-def _categorical(values: list[str | None]) -> CategoricalFeature:
-    counts = Counter(value for value in values if value is not None)
-    top = dict(sorted(sorted(counts.items()), key=lambda item: -item[1])[:TOP])
-    seen = sum(counts.values())
-    return CategoricalFeature(dict(sorted(top.items())), seen - sum(top.values()), len(values) - seen)
 
 
 def _task(predictions: Column | None, labels: Column | None) -> Task:
@@ -175,22 +167,33 @@ def _performance(
     if task == "regression":
         return _regression(_required("prediction", predictions), _required("label", labels), units)
     predicted, actual = _keys(predictions), _keys(labels)
-    known = [(p, a) for p, a in zip(predicted, actual, strict=True) if p is not None and a is not None]
-    classes = _categorical([key for pair in known for key in pair]).categories
-    labelled = Counter(a for _, a in known)
-    class_counts = tuple(labelled[name] for name in classes)
-    measured = Performance(
-        task,
-        labelled=len(known),
-        errors=sum(p != a for p, a in known),
-        classes=tuple(classes),
-        class_counts=class_counts,
-        other_classes=len(known) - sum(class_counts),
-    )
+    measured = _classification(predicted, actual)
     if scores is None:
         return measured
     binary = np.array([p is not None and a in ("0", "1") for p, a in zip(predicted, actual, strict=True)])
     return _scored(measured, _required("score", scores), np.array([a == "1" for a in actual]), binary)
+
+
+def _classification(predicted: list[str | None], actual: list[str | None]) -> Performance:
+    """Errors over all rows with both; classes as :class:`Performance` says."""
+    chooses = choosing_rows(actual).tolist()
+    every = zip(chooses, predicted, actual, strict=True)
+    known = [(first, p, a) for first, p, a in every if p is not None and a is not None]
+    chosen = set(most_frequent(Counter(key for first, p, a in known if first for key in (p, a))))
+    others = Counter(key for first, p, a in known if not first for key in (p, a) if key not in chosen)
+    unchosen = most_frequent(others, TOP - len(chosen))
+    labels = Counter(a for first, _, a in known if not first)
+    classes = sorted(chosen.union(unchosen))
+    class_counts = tuple(labels[name] for name in classes)
+    return Performance(
+        "classification",
+        labelled=len(known),
+        errors=sum(p != a for _, p, a in known),
+        classes=tuple(classes),
+        class_counts=class_counts,
+        other_classes=labels.total() - sum(class_counts),
+        unchosen_classes=tuple(sorted(unchosen)),
+    )
 
 
 def _scored(measured: Performance, score: Float64, positive: Mask, binary: Mask) -> Performance:

@@ -16,7 +16,8 @@ from tiltmeter.core.drift.river_comparison import RiverComparison
 from tiltmeter.core.drift.snapshot import SnapshotMismatchError
 from tiltmeter.core.panes.key import PaneKey
 from tiltmeter.core.panes.outcomes import Outcomes
-from tiltmeter.core.performance.losses import CLASSIFICATION, REGRESSION, Signal, learned
+from tiltmeter.core.performance.first_labels import FirstLabels
+from tiltmeter.core.performance.losses import CLASSIFICATION, REGRESSION, Signal
 from tiltmeter.core.policy import ModelPolicy
 from tiltmeter.core.reference.profile import Performance
 from tiltmeter.core.verdicts.alert_state import ActiveAlert, AlertState, Subject, Word, withdraw_all
@@ -42,8 +43,8 @@ class PerformanceWatch:
         #: Where labels are late, losses by arrival are shown but do not alarm (docs/late-labels.md).
         self._pages = policy.labels == "arrival"
         self._reference: Performance | None = None
-        #: Outcomes so far, while a reference is learned from the first labels; None: not learning.
-        self._first: Outcomes | None = Outcomes() if policy.from_first else None
+        #: While a reference is learned from the first labels; None: not learning.
+        self._first: FirstLabels | None = FirstLabels(policy.from_first) if policy.from_first else None
         self.regression = policy.task == "regression"
         self._overdispersion = self._unknown_overdispersion()
         #: Of the error itself.
@@ -130,10 +131,7 @@ class PerformanceWatch:
         needs a reference before the first of them."""
         if self._first is None or self.regression:
             return
-        self._first.add(outcomes.by_label())
-        self._first.bound()
-        if self._first.classified >= self._policy.from_first:
-            self.compare_with(learned(self._first))
+        self.compare_with(self._first.on_pane(outcomes))
 
     def on_pane(self, key: PaneKey, outcomes: Outcomes) -> list[dict[str, Any]]:
         """A closed label pane; returns alerts to publish. Panes without labels change nothing."""
@@ -265,7 +263,7 @@ class PerformanceWatch:
         return {
             "reference": self._reference.to_wire() if self._reference else None,
             "pages": self._pages,
-            "first": self._first.to_wire() if self._first is not None else None,
+            **(self._first.snapshot() if self._first is not None else {"first": None}),
             "overdispersion": self._overdispersion.snapshot(),
             **self.adwin.snapshot(),
             "detectors": {severity: bank.snapshot() for severity, bank in self._banks.items()},
@@ -281,8 +279,8 @@ class PerformanceWatch:
     def restore(self, wire: dict[str, Any]) -> None:
         known = wire["reference"]
         self.compare_with(Performance.from_wire(known) if known else None)
-        if self._policy.from_first and wire["first"]:
-            self._first = Outcomes.from_wire(wire["first"])
+        if wire["first"] and self._first is not None:
+            self._first.restore(wire)
         with suppress(SnapshotMismatchError):  # the task is another one now
             self._overdispersion.restore(wire["overdispersion"])
         self.adwin.restore(wire)

@@ -85,13 +85,16 @@ class QualityRates:
 
 
 def _bounds(reference: ReferenceProfile, name: str) -> Iterator[tuple[int, float]]:
-    """(state, upper bound of the reference's rate) of what can happen to a cell of this feature."""
+    """(state, upper bound of the reference's rate) of what can happen to a cell of this feature. Of categories all
+    counts are of the same half of the rows, which did not choose the names."""
     profile = reference.features[name]
     if isinstance(profile, NumericFeature):
         usable = int(profile.counts.sum())
         rows = usable + profile.missing + profile.nonfinite
         yield NONFINITE, clopper_pearson_upper(profile.nonfinite, rows)
-        yield OUT_OF_RANGE, clopper_pearson_upper(0, usable)
+        # The range is the sample's own: the share outside is Beta(2, n - 1), whose quantile is the bound after one
+        # hit in n trials, not after none (Wilks 1941; exact for continuous values, too much for others).
+        yield OUT_OF_RANGE, clopper_pearson_upper(min(1, usable), usable)
     else:
         usable = sum(profile.categories.values()) + profile.other
         rows = usable + profile.missing
