@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from report import claims, effects, page
 from report.markdown import delay
-from report.rules import RULES, ks_critical, windows
+from report.rules import RULES, ks_critical
 from report.scene import ALARMS, FEATURES, ON_FEATURES, ON_LABELS, POLICY, Inputs, Labels, Monitor
+from report.seen import Seen, windows
 from report.tasks import QUICK, Result, Task, run_all
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
@@ -127,7 +128,7 @@ def test_rules_on_histograms_agree_with_scipy_on_values() -> None:
     inputs.counts = bin_counts(inputs.edges[0], reference)[None]
     held = np.array([[bin_counts(inputs.edges[0], row)] for row in values])
     significant = [stats.ks_2samp(row, reference, method="asymp").pvalue < 0.05 for row in values]
-    agree = RULES["ks"].judge(held, inputs)[:, 0] == significant
+    agree = RULES["ks"].judge(Seen(held, inputs))[:, 0] == significant
     assert agree.mean() >= 0.95
     assert 0.05 < np.mean(significant) < 0.95
     assert ks_critical(0.05, np.array(10_000), 10_000) == pytest.approx(0.0192, abs=1e-4)
@@ -135,7 +136,7 @@ def test_rules_on_histograms_agree_with_scipy_on_values() -> None:
         [[bin_counts(inputs.edges[0], rng.normal(s, 1.0, 20_000))] for s in (0.02, 0.09, 0.12, 0.3)]
     )
     exact = [wasserstein(inputs.edges[0], inputs.counts[0], w[0], -4.0, 4.0) >= 0.1 for w in moved]
-    assert RULES["evidently_column"].judge(moved, inputs)[:, 0].tolist() == exact
+    assert RULES["evidently_column"].judge(Seen(moved, inputs))[:, 0].tolist() == exact
 
 
 def test_windows_are_sums_of_the_last_panes_across_blocks() -> None:

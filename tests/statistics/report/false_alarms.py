@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from report.markdown import percent, table
-from report.rules import RULES, distances, windows
+from report.rules import RULES
 from report.scene import (
     ALARMS,
     FEATURES,
@@ -21,6 +21,7 @@ from report.scene import (
     true_distance,
     with_tolerance,
 )
+from report.seen import Seen, windows
 from report.tasks import Result, Scale, Task
 from report.wobble import LEVELS, feature_shifts
 
@@ -46,7 +47,7 @@ def suggested_tau(rng: np.random.Generator, inputs: Inputs, level: str, days: fl
     """The largest distance of any feature's window in a good period, rounded up to two digits."""
     shifts = feature_shifts(rng, level, round(days * PANES_PER_DAY), FEATURES)
     worst = [
-        distances(window, inputs.counts).max(axis=1) for _, window in windows(_blocks(rng, inputs, shifts))
+        Seen(window, inputs).distances.max(axis=1) for _, window in windows(_blocks(rng, inputs, shifts))
     ]
     return math.ceil(100.0 * float(np.concatenate(worst)[WINDOW:].max())) / 100.0  # the first are half empty
 
@@ -64,8 +65,9 @@ def _run(rng: np.random.Generator, level: str, days: float, rows: int) -> Result
         for counts in block:
             for monitor in monitors.values():
                 monitor.on_counts(counts)
+        seen = Seen(window, inputs)
         for name, rule in RULES.items():
-            drifted = rule.judge(window, inputs)
+            drifted = rule.judge(seen)
             if name == "ks":
                 features += drifted.sum(axis=0)
             tally[name].add(drifted if drifted.ndim == 1 else drifted.any(axis=1))
