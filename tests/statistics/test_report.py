@@ -31,7 +31,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "statistics"
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, Result]:
-    return run_all(page.tasks(QUICK), processes=1, log=False)
+    return run_all(page.tasks(QUICK), processes=1)
 
 
 def test_what_the_quick_mode_measures_comes_true_or_is_explained(results: dict[str, Result]) -> None:
@@ -60,13 +60,21 @@ def test_the_page_has_every_table_and_the_picture_is_xml(results: dict[str, Resu
 
 def test_the_same_seeds_write_the_same_page() -> None:
     few = [task for task in page.tasks(QUICK) if task.name.startswith(("arl error", "synthetic"))]
-    assert run_all(few, 1, log=False) == run_all(reversed(few), 1, log=False)
+    assert run_all(few, 1) == run_all(reversed(few), 1)
 
 
 def test_two_tasks_of_one_name_would_share_their_random_numbers() -> None:
     task = Task("same", dict)
     with pytest.raises(ValueError, match="one name"):
-        run_all([task, task], 1, log=False)
+        run_all([task, task], 1)
+
+
+def test_a_result_that_is_known_is_not_computed_again() -> None:
+    tasks, heard = [Task(name, lambda rng: {"drawn": rng.random()}) for name in "ab"], list[str]()
+    first = run_all(tasks, 1)
+    again = run_all(tasks, 1, {"a": {"drawn": 2.0}, "of another run": {}}, lambda f: heard.append(f.name))
+    assert again == {"a": {"drawn": 2.0}, "b": first["b"]}
+    assert heard == ["b"]
 
 
 def test_the_page_in_the_repository_came_from_this_harness() -> None:
