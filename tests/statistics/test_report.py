@@ -10,18 +10,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report import claims, effects, page
+from report import arl, boundary_cells, boundary_cohorts, boundary_rows, claims, effects, page
 from report.markdown import delay
 from report.rules import RULES, ks_critical
 from report.scene import ALARMS, FEATURES, ON_FEATURES, ON_LABELS, POLICY, Inputs, Labels, Monitor
 from report.seen import Seen, windows
 from report.tasks import QUICK, Result, Task, run_all
+from report.worst_case import Case
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from tiltmeter.core.drift.distances import wasserstein
 from tiltmeter.core.panes.histogram import bin_counts
 from tiltmeter.core.policy import Tolerances
+from tiltmeter.core.verdicts.budget import Budget
 
 #: Twenty seconds of work on a free core; other tests may hold the cores.
 pytestmark = pytest.mark.timeout(600)
@@ -75,6 +77,43 @@ def test_a_result_that_is_known_is_not_computed_again() -> None:
     again = run_all(tasks, 1, {"a": {"drawn": 2.0}, "of another run": {}}, lambda f: heard.append(f.name))
     assert again == {"a": {"drawn": 2.0}, "b": first["b"]}
     assert heard == ["b"]
+
+
+#: Which rows of table 1 try what has a share of the budget.
+TRIED = {
+    ("performance", "e_sr"): ("error rate", "bounded loss", "error at three maturities"),
+    ("prediction", "ks_window"): ("KS window", "category window"),
+    ("prediction", "e_sr"): ("e-SR on the CDF", "e-SR on category shares"),
+    ("features", "ks_window"): ("KS window", "category window"),
+    ("features", "e_sr"): ("e-SR on the CDF", "e-SR on category shares"),
+    ("joint", "e_sr"): ("joint drift",),
+    ("data_quality", "e_sr"): ("e-SR on three cell rates", "data quality"),
+    ("outliers", "e_sr"): ("outliers",),
+    ("label_coverage", "e_sr"): ("label coverage",),
+}
+
+
+def test_whatever_has_a_share_of_the_budget_is_tried_at_its_boundary() -> None:
+    budget = Budget.of(POLICY)
+    parts = {
+        (part.family, part.detector)
+        for severity in ("warning", "critical")
+        for part in budget.parts(severity)
+    }
+    assert parts == TRIED.keys()
+    beginnings = [begin for rows in TRIED.values() for begin in rows]
+    assert [b for b in beginnings if not any(case.title.startswith(b) for case in arl.CASES)] == []
+
+
+@pytest.mark.parametrize(
+    "case",
+    [*boundary_cells.CASES, *boundary_cohorts.CASES, *boundary_rows.CASES],
+    ids=lambda case: case.title,
+)
+def test_a_worst_case_is_no_silence_but_the_edge_of_an_alarm(case: Case) -> None:
+    """With a false alarm in three panes as the budget, one comes; a harness that lost its data would never alarm."""
+    alarms = case.alarms(np.random.default_rng(8), 3.0)
+    assert any(next(alarms) for _ in range(1_000))
 
 
 def test_the_page_in_the_repository_came_from_this_harness() -> None:
