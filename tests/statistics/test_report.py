@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report import arl, boundary_cells, boundary_cohorts, boundary_rows, claims, effects, page
+from report import arl, boundary_cells, boundary_cohorts, boundary_rows, calm_days, claims, effects, page
 from report.markdown import delay
 from report.rules import RULES, ks_critical
 from report.scene import ALARMS, FEATURES, ON_FEATURES, ON_LABELS, POLICY, Inputs, Labels, Monitor
@@ -55,7 +55,7 @@ def test_the_page_has_every_table_and_the_picture_is_xml(results: dict[str, Resu
         assert any(ALARMS[key].title in row for row in rows), key
     widths = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
     heads = [w for w, row in zip(widths[1:], rows[1:], strict=True) if set(row) == {"|", "-"}]
-    assert len(heads) == 7
+    assert len(heads) == 8
     assert set(widths) == set(heads)
     ET.fromstring(files["delay.svg"])
 
@@ -116,10 +116,27 @@ def test_a_worst_case_is_no_silence_but_the_edge_of_an_alarm(case: Case) -> None
     assert any(next(alarms) for _ in range(1_000))
 
 
+@pytest.mark.parametrize("alarms", [0, 1, 5])
+def test_fewer_alarms_than_the_bound_would_be_luck_of_one_in_twenty(alarms: int) -> None:
+    calm = calm_days.Calm("some", 30.0, 150.0, alarms)
+    assert stats.poisson.cdf(alarms, calm.days / calm.proved_days) == pytest.approx(0.05)
+    if not alarms:
+        assert calm.proved_days == pytest.approx(50, rel=0.01)  # 3 / T
+
+
+def test_calm_days_stand_next_to_the_budget_of_what_was_watched(results: dict[str, Result]) -> None:
+    rows = {row.title: row for row in calm_days.rows(results)}
+    assert rows["features"].budget_days == pytest.approx(200)
+    assert rows["performance, critical"].budget_days == pytest.approx(730)
+    assert calm_days.together(results).budget_days == pytest.approx(30 / 0.65)
+    assert rows["features"].days == pytest.approx(2 * (QUICK.days - 200 / 1_440))
+
+
 def test_the_page_in_the_repository_came_from_this_harness() -> None:
     """Its rows and columns, not its figures: those need `make stats`."""
     text = (DOCS / "results.md").read_text()
     titles = [alarm.title for alarm in ALARMS.values()] + [rule.title for rule in RULES.values()]
+    titles += [case.title for case in arl.CASES]
     assert [title for title in titles if title not in text] == []
     assert [claim.expected for claim in claims.CLAIMS if claim.expected not in text] == []
 
