@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from report.markdown import delay, table
-from report.rules import RULES, windows
+from report.rules import RULES
 from report.scene import FEATURES, LEARNING, WINDOW, Inputs, Monitor, true_distance
+from report.seen import Seen, windows
 from report.tasks import Result, Scale, Task
 
 #: Clean panes of each run before the drift, after those from which over-dispersion was learned: the windows are full.
@@ -117,8 +118,9 @@ def _learned(rng: np.random.Generator, inputs: Inputs, rows: int) -> Monitor:
 def _ask(found: dict[str, list[int | None]], panes: list[np.ndarray], inputs: Inputs) -> None:
     """When each rule first alarms after the onset."""
     (_, window), *_ = windows(iter([np.array(panes)]))
+    seen = Seen(window, inputs)
     for name in _ASKED:
-        drifted = RULES[name].judge(window, inputs)
+        drifted = RULES[name].judge(seen)
         drifted = drifted if drifted.ndim == 1 else drifted[:, 0]
         (when,) = drifted[_BEFORE:].nonzero()
         found[name].append(int(when[0]) + 1 if when.size else None)

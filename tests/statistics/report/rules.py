@@ -1,22 +1,22 @@
 """The alarm rules people use, computed from their published definitions on the same windows.
 
-Each works on int64[T, features, bins] of the last window's values and says, per pane, what is drifted. They are
+Each looks at the last window's values, int64[T, features, bins], and says, per pane, what is drifted. They are
 computed from histograms of 256 reference quantiles, which loses next to nothing: KS distances come out .0004 too
 small on average, in the rules' favour.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
 
-from report.scene import WINDOW, Inputs
+from report.seen import Seen, edge_distances
 
-#: (windows, inputs) -> bool[T, features], or bool[T] for rules about all features together.
-Judge = Callable[[np.ndarray, Inputs], np.ndarray]
+#: bool[T, features], or bool[T] for rules about all features together.
+Judge = Callable[[Seen], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -32,33 +32,13 @@ def ks_critical(alpha: float, n: np.ndarray, m: int) -> np.ndarray:
     return out
 
 
-def _rows(windows: np.ndarray) -> np.ndarray:
-    """int64[T, 1]"""
-    out: np.ndarray = windows[:, 0].sum(axis=-1)[:, None]
-    return out
-
-
-def _cdf(counts: np.ndarray) -> np.ndarray:
-    total = counts.sum(axis=-1, keepdims=True)
-    out: np.ndarray = counts.cumsum(axis=-1)[..., :-1] / total
-    return out
-
-
-def distances(windows: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """float64[T, features]: the KS distance at the edges."""
-    out: np.ndarray = np.abs(_cdf(windows) - _cdf(reference)).max(axis=-1)
-    return out
-
-
 def _ks(alpha: float) -> Judge:
-    def judge(windows: np.ndarray, inputs: Inputs) -> np.ndarray:
-        return distances(windows, inputs.counts) > ks_critical(alpha, _rows(windows), inputs.counts[0].sum())
-
-    return judge
+    return lambda seen: seen.distances > ks_critical(alpha, seen.rows, seen.inputs.counts[0].sum())
 
 
-def _ks_small(windows: np.ndarray, inputs: Inputs) -> np.ndarray:
-    drifted = distances(windows, inputs.small) > ks_critical(0.05, _rows(windows), inputs.small[0].sum())
+def _ks_small(seen: Seen) -> np.ndarray:
+    small = seen.inputs.small
+    drifted = edge_distances(seen.cdf, small).max(axis=-1) > ks_critical(0.05, seen.rows, small[0].sum())
     half: np.ndarray = drifted.mean(axis=1) >= 0.5
     return half
 
@@ -69,8 +49,8 @@ def _groups(counts: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _psi(limit: float) -> Judge:
-    def judge(windows: np.ndarray, inputs: Inputs) -> np.ndarray:
-        p, q = (_groups(c, 10) for c in (inputs.counts, windows))
+    def judge(seen: Seen) -> np.ndarray:
+        p, q = (_groups(c, 10) for c in (seen.inputs.counts, seen.windows))
         p, q = p / p.sum(-1, keepdims=True), np.maximum(q / q.sum(-1, keepdims=True), 1e-4)
         out: np.ndarray = ((q - p) * np.log(q / p)).sum(axis=-1) > limit
         return out
@@ -78,25 +58,18 @@ def _psi(limit: float) -> Judge:
     return judge
 
 
-def _wasserstein(windows: np.ndarray, inputs: Inputs) -> np.ndarray:
-    """Divided by the standard deviation of the reference, here 1."""
-    apart = np.abs(_cdf(windows) - _cdf(inputs.counts))
-    width = np.diff(inputs.edges, axis=1)
-    out: np.ndarray = ((apart[..., 1:] + apart[..., :-1]) / 2.0 * width).sum(axis=-1) >= 0.1
+def _most_columns(seen: Seen) -> np.ndarray:
+    out: np.ndarray = seen.moved.mean(axis=1) >= 0.5
     return out
 
 
-def _most_columns(windows: np.ndarray, inputs: Inputs) -> np.ndarray:
-    out: np.ndarray = _wasserstein(windows, inputs).mean(axis=1) >= 0.5
-    return out
-
-
-def _mean_shift(windows: np.ndarray, inputs: Inputs) -> np.ndarray:
+def _mean_shift(seen: Seen) -> np.ndarray:
     """A t-test; with thousands of rows a z-test. A value counts as the mean of a normal's bin."""
+    inputs = seen.inputs
     inner = np.pad(_density(inputs.edges), ((0, 0), (1, 1)))
     value = -np.diff(inner) / inputs.shares()
-    n, m = _rows(windows), inputs.counts[0].sum()
-    apart = (windows * value).sum(axis=-1) / n - (inputs.counts * value).sum(axis=-1) / m
+    n, m = seen.rows, inputs.counts[0].sum()
+    apart = (seen.windows * value).sum(axis=-1) / n - (inputs.counts * value).sum(axis=-1) / m
     out: np.ndarray = np.abs(apart) / np.sqrt(1.0 / n + 1.0 / m) > ndtri(0.975)
     return out
 
@@ -107,18 +80,7 @@ def _density(x: np.ndarray) -> np.ndarray:
 
 
 def _averaged(limit: float) -> Judge:
-    def judge(windows: np.ndarray, inputs: Inputs) -> np.ndarray:
-        edges = inputs.edges[0]  # those of the other features are the same up to chance
-        cell = np.searchsorted(np.linspace(-4.0, 4.0, 21)[1:-1], np.append(edges, edges[-1]))
-        starts = np.unique(cell, return_index=True)[1]
-        p, q = (np.add.reduceat(c, starts, axis=-1) for c in (inputs.counts, windows))
-        p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True)
-        variation = np.abs(p - q).sum(-1) / 2.0
-        hellinger = np.sqrt(np.maximum(1.0 - np.sqrt(p * q).sum(-1), 0.0))
-        out: np.ndarray = ((variation + hellinger) / 2.0).mean(axis=1) >= limit
-        return out
-
-    return judge
+    return lambda seen: seen.histogram_score >= limit
 
 
 _SCIPY = (
@@ -146,7 +108,7 @@ RULES = {
     ),
     "evidently_column": Rule(
         "Evidently, Wasserstein ≥ .1, any column",
-        _wasserstein,
+        lambda seen: seen.moved,
         f"{_EVIDENTLY} above 1,000 rows: Wasserstein distance in standard deviations of the reference, .1",
     ),
     "evidently": Rule(
@@ -166,14 +128,3 @@ RULES = {
     ),
     "mlrun_potential": Rule("MLRun, averaged score ≥ .5 (potential)", _averaged(0.5), "the same"),
 }
-
-
-def windows(blocks: Iterator[np.ndarray], width: int = WINDOW) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(panes, windows that end with each of them), both int64[T, features, bins]; windows grow at first."""
-    kept: np.ndarray | None = None
-    for block in blocks:
-        held = block if kept is None else np.concatenate([kept, block])
-        sums = held.cumsum(axis=0)
-        sums[width:] -= sums[:-width].copy()
-        yield block, sums[held.shape[0] - block.shape[0] :]
-        kept = held[-(width - 1) :]
