@@ -84,6 +84,8 @@ TRIED = {
     ("performance", "e_sr"): ("error rate", "bounded loss", "error at three maturities"),
     ("prediction", "ks_window"): ("KS window", "category window"),
     ("prediction", "e_sr"): ("e-SR on the CDF", "e-SR on category shares"),
+    ("label", "ks_window"): ("KS window", "category window"),
+    ("label", "e_sr"): ("e-SR on the CDF", "e-SR on category shares"),
     ("features", "ks_window"): ("KS window", "category window"),
     ("features", "e_sr"): ("e-SR on the CDF", "e-SR on category shares"),
     ("joint", "e_sr"): ("joint drift",),
