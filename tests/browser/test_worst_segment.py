@@ -45,7 +45,7 @@ def test_a_segment_behind_the_whole_is_named_beside_the_headline_with_the_number
     page.open("fails-in-one").await_model("fails-in-one")
     page.await_(lambda: page.text("#worst-link") == "channel=web")
     assert page.text("#worst").startswith("Worst segment: channel=web: accuracy 0.")
-    assert page.text("#worst").endswith(" of all, medium window")
+    assert page.text("#worst").endswith(" of all, short window")
     assert page.texts("#segments tr td:first-child")[0] == "channel=web"
     assert page.complaints() == []
 

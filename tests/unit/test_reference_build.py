@@ -110,8 +110,9 @@ def test_a_reference_is_shown_as_a_table(tmp_path: Path) -> None:
     lines = describe(profile).splitlines()
     assert lines[0] == f"{profile.reference_id}  fraud 3  500 rows"
     assert lines[1].startswith("classification, 2 classes: accuracy 0.")
-    by_name = {line.split()[0]: line for line in lines[3:]}
-    assert list(by_name) == ["column", "amount", "visits", "country", "(prediction)", "(score)"]
+    assert lines[-1].startswith("Categories are counted on about half of the rows")
+    by_name = {line.split()[0]: line for line in lines[3:-2]}
+    assert list(by_name) == ["column", "amount", "visits", "country", "(prediction)", "(label)", "(score)"]
     assert by_name["amount"].split()[:4] == ["amount", "number", "490", "10"]
     median = float(np.quantile(frame()["amount"].drop_nulls().to_numpy(), 0.5, method="inverted_cdf"))
     assert f"{median:.4g}" in by_name["amount"]

@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 from tiltmeter.core.reference.profile import (
+    LABEL,
+    OUTPUT,
     CategoricalFeature,
     NumericFeature,
     Performance,
@@ -29,7 +31,8 @@ def describe(profile: ReferenceProfile) -> str:
     """
     lines: list[tuple[str, ...]] = [_HEADER]
     lines += [_line(name, feature) for name, feature in profile.features.items()]
-    for name, output in (("(prediction)", profile.prediction), ("(score)", profile.score)):
+    labels = profile.performance.label_profile() if profile.performance else None
+    for name, output in ((OUTPUT, profile.prediction), (LABEL, labels), ("(score)", profile.score)):
         if output is not None:
             lines.append(_line(name, output))
     widths = [max(len(line[i]) for line in lines) for i in range(len(_HEADER))]
@@ -41,7 +44,13 @@ def describe(profile: ReferenceProfile) -> str:
         for line in lines
     ]
     head = f"{profile.reference_id}  {_subject(profile)}  {profile.rows:,} rows"
-    return "\n".join([head, _performance(profile.performance), "", *(line.rstrip() for line in aligned)])
+    told = [head, _performance(profile.performance), "", *(line.rstrip() for line in aligned)]
+    if any(kind == "category" for _, kind, *_ in lines):
+        told += [
+            "",
+            "Categories are counted on about half of the rows: the other half has chosen their names.",
+        ]
+    return "\n".join(told)
 
 
 def _subject(profile: ReferenceProfile) -> str:
