@@ -17,8 +17,8 @@ MODEL, VERSION = "credit-risk", "7"
 #: The feature that drifts: the model hardly listens to it, so accuracy stays as it is.
 DRIFTING = "basket_value"
 CHANNELS = ("web", "app", "branch")
-#: Share of answers 0, and 1, that are wrong: in good times 6 %, and 30 % of all when the model is broken. As many labels
-#: are 1 then as before: the model has changed, not the world.
+#: Share of answers 0, and 1, that are wrong: in good times 6 %, and 30 % of all when the model is broken. As many
+#: labels are 1 then as before: the model has changed, not the world.
 GOOD, BROKEN = (0.06, 0.06), (0.23, 0.46)
 
 
