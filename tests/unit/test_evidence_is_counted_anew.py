@@ -36,6 +36,11 @@ def key(number: int) -> PaneKey:
     return PaneKey(number * WIDTH, WIDTH, "m", "1", "")
 
 
+def judged(timeline: LabelTimeline, number: int, outcomes: Outcomes) -> list[dict[str, Any]]:
+    pane = LabelPane(key(number), cells={(0, 0): outcomes})
+    return timeline.on_pane(pane, pane.total())
+
+
 def labels(watch: PerformanceWatch, panes: range, wrong: int, of: int = 1_000) -> list[dict[str, Any]]:
     outcomes = Outcomes(n=of, confusion={("0", "0"): of - wrong, ("0", "1"): wrong})
     return [alert for number in panes for alert in watch.on_pane(key(number), outcomes)]
@@ -127,10 +132,10 @@ def test_a_reference_that_becomes_the_first_in_other_units_is_refused_and_ends_c
     sums[SUMS.index("scored")] = 500
     outcomes = Outcomes(n=500, sums=sums, targets={3: 200, 250: 300})
     for number in range(1, 20):
-        timeline.on_pane(LabelPane(key(number), cells={(0, 0): outcomes}))
+        judged(timeline, number, outcomes)
     assert timeline.performance.reference == later.performance
     book.add(earlier)  # with --other-units
-    told = timeline.on_pane(LabelPane(key(20), cells={(0, 0): outcomes}))
+    told = judged(timeline, 20, outcomes)
     assert timeline.performance.reference is None
     assert timeline.drift is None
     assert {a["transition"] for a in told} <= {"resolved"}
@@ -148,7 +153,7 @@ def test_labels_over_bins_that_are_gone_are_left_out_and_stop_nobody() -> None:
     timeline = LabelTimeline(key(0), ModelPolicy(task="regression"), ReferenceBook([few]), Traffic())
     sums = [0] * len(SUMS)
     sums[SUMS.index("scored")] = 10
-    timeline.on_pane(LabelPane(key(1), cells={(0, 0): Outcomes(n=10, sums=sums, targets={0: 4, 255: 6})}))
+    judged(timeline, 1, Outcomes(n=10, sums=sums, targets={0: 4, 255: 6}))
     assert timeline.drift is not None
     assert timeline.drift.counts(timeline.total).values == 4
 
@@ -173,5 +178,5 @@ def test_classes_of_a_reference_that_comes_after_a_hundred_others_keep_their_nam
         first = timeline.first_performance
         if first is not None:  # as the join counts
             counts = folded(counts, frozenset(first.classes))
-        told += timeline.on_pane(LabelPane(key(number), cells={(0, 0): Outcomes(n=2_000, confusion=counts)}))
+        told += judged(timeline, number, Outcomes(n=2_000, confusion=counts))
     assert told == []

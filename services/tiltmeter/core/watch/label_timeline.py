@@ -62,12 +62,13 @@ class LabelTimeline:
         if self.drift is not None:
             yield from self.drift.alerts()
 
-    def on_pane(self, pane: LabelPane) -> list[dict[str, Any]]:
-        """A closed pane; they come in order of time. Returns alerts to publish."""
+    def on_pane(self, pane: LabelPane, total: Outcomes) -> list[dict[str, Any]]:
+        """A closed pane with the ``total`` of its cells; they come in order of time. Returns alerts to publish."""
         first, of = self.first_performance, pane.key
         if first is not None:
             self.classes.keep(first.classes)
-        outcomes = pane.total()
+        outcomes = Outcomes()
+        outcomes.add(total)
         self._count(pane, outcomes)
         reference = self._references.at(of.model, of.version, of.start_ms, of.segment)
         measured, compared = reference.performance if reference else None, self.performance.reference
@@ -79,7 +80,7 @@ class LabelTimeline:
         alerts += self._compare_labels(of)
         alerts += self.performance.on_pane(of, outcomes)
         # With all classes by their name: those that windows call (other) may be the reference's.
-        return alerts + self.drift.on_pane(of, pane.total()) if self.drift is not None else alerts
+        return alerts + self.drift.on_pane(of, total) if self.drift is not None else alerts
 
     def _count(self, pane: LabelPane, outcomes: Outcomes) -> None:
         self.classes.fold(outcomes)

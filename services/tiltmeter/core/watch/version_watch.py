@@ -82,8 +82,9 @@ class VersionWatch:
         self.lifted_panes += pane.lifted
         if isinstance(pane, LabelPane):
             self.late.on_labels(pane)
-            self.means.on_labels(pane.key, pane.total(), self.labelled.first_performance)
-            alerts = self.labelled.on_pane(pane)
+            total = pane.total()
+            self.means.on_labels(pane.key, total, self.labelled.first_performance)
+            alerts = self.labelled.on_pane(pane, total)
             if self.late.errors is None:  # else judged at the frontier
                 self._worse.report(
                     PERFORMANCE, pane.key.end_ms, _warns(self.labelled.performance.alerts(), PERFORMANCE)
