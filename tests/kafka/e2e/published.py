@@ -47,6 +47,7 @@ def alert_values(live: Deployment, model: str) -> list[bytes]:
 #: What needs both timelines is decided between their panes; all other kinds follow prediction panes.
 _TIMELINES = {
     "performance": LABEL_PANE,
+    "label_drift": LABEL_PANE,
     "adwin_gate": LABEL_PANE,
     "drift_and_performance": "both",
     "label_coverage": "both",
