@@ -152,18 +152,6 @@ def test_a_first_pane_that_holds_all_that_is_needed_waits_for_panes_to_count() -
         assert learned.features["plan"] == CategoricalFeature({"a": 6}, other=3, missing=2)
 
 
-def test_what_was_collected_before_there_were_halves_chooses_names() -> None:
-    before = Learner(10**9)
-    before.on_pane(_pane(0, a=70))
-    wire = before.snapshot()
-    del wire["counting"]
-    learner = Learner(100)
-    learner.restore(wire)
-    learned = learner.on_pane(_pane(1, a=20, b=20))
-    assert learned is not None
-    assert learned.features["plan"] == CategoricalFeature({"a": 20}, other=20, missing=1)
-
-
 def test_texts_beyond_the_bound_on_names_are_other_ones_and_not_missing() -> None:
     learner = Learner(100)
     learner.on_pane(_pane(0, a=60))

@@ -42,10 +42,8 @@ class FirstLabels:
         return {"first": self._choosing.to_wire(), "first_counted": self._counting.to_wire()}
 
     def restore(self, wire: dict[str, Any]) -> None:
-        """What was collected before there were halves chooses names."""
         self._choosing = Outcomes.from_wire(wire["first"])
-        if wire.get("first_counted"):
-            self._counting = Outcomes.from_wire(wire["first_counted"])
+        self._counting = Outcomes.from_wire(wire["first_counted"])
 
 
 def _labels(outcomes: Outcomes) -> dict[str, int]:

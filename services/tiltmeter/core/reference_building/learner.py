@@ -139,10 +139,8 @@ class Learner:
         return {**self._choosing.snapshot(), "counting": self._counting.snapshot()}
 
     def restore(self, wire: dict[str, Any]) -> None:
-        """What was collected before there were halves chooses names."""
         self._choosing.restore(wire)
-        if "counting" in wire:
-            self._counting.restore(wire["counting"])
+        self._counting.restore(wire["counting"])
 
 
 def _texts(counts: FeatureCounts) -> int:
